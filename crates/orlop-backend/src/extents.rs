@@ -1,0 +1,149 @@
+//! The data plane: bytes that are written once and never moved.
+
+use std::fmt::{self, Debug};
+use std::ops::Range;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::{Error, RandomId, Result};
+
+/// Where the bytes of blobs are kept.
+///
+/// An extent is written by one [`Appender`] after the other, from checkpoint to checkpoint, until
+/// it is sealed. Then it can be read, and never changes again until it is deleted. Its name is
+/// random and used once, so a delete that comes late can never hit newer bytes.
+///
+/// A call that fails with an error may have done its work or not.
+#[async_trait]
+pub trait Extents: Debug + Send + Sync {
+    /// Claims `id` for writing, at `from`: a checkpoint that an appender of this extent returned,
+    /// or [`Checkpoint::start`] for a new one.
+    ///
+    /// **Changes nothing yet**: what lies behind the checkpoint is discarded by the appender's
+    /// first write. So a caller can claim, then make sure that its checkpoint is still the newest
+    /// one, and drop the claim if it is not.
+    ///
+    /// While a claim lives, nobody else can destroy what it wrote. A backend whose medium cannot
+    /// keep writers apart by itself answers [`Claim::Busy`] as long as another claim lives, in any
+    /// process; the claim of a process that dies ends with it.
+    async fn claim(&self, id: ExtentId, from: &Checkpoint) -> Result<Claim>;
+
+    /// Reads a range of a sealed extent, in pieces of a size that suits the medium.
+    ///
+    /// The range is cut at the end of the extent. `None` if the extent is not there. A delete
+    /// while reading may end the stream with an error, never with other bytes.
+    async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>>;
+
+    /// Deletes a sealed extent for good. Absent means done already.
+    async fn delete(&self, id: ExtentId) -> Result<()>;
+
+    /// Gives up an extent that was never sealed, with all that was written up to `at` and behind.
+    /// An appender that still lives fails when it seals, or what it seals is never seen.
+    async fn abandon(&self, id: ExtentId, at: &Checkpoint) -> Result<()>;
+
+    /// Every extent that is there, sealed or not, in any order.
+    fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>>;
+}
+
+/// The answer to [`Extents::claim`].
+#[derive(Debug)]
+#[must_use = "a claim that is dropped ends at once"]
+#[allow(clippy::exhaustive_enums)] // the contract has these two answers
+pub enum Claim {
+    /// The extent is this caller's to write.
+    Granted(Box<dyn Appender>),
+    /// Somebody else is writing it at this moment.
+    Busy,
+}
+
+/// Writes the end of an extent.
+///
+/// Dropping it loses what followed the last checkpoint, and nothing else; that is also what a
+/// crash does.
+#[async_trait]
+pub trait Appender: Debug + Send {
+    /// Adds bytes. They may be buffered: only a checkpoint or a seal makes them durable, and an
+    /// earlier write's failure may come back from a later call. After an error the appender is
+    /// of no more use.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes everything durable that was written so far, and says how to go on from here, in
+    /// this process or in another one. The claim stays.
+    async fn checkpoint(&mut self) -> Result<Checkpoint>;
+
+    /// Ends the extent: when it returns, all of it is durable and can be read.
+    async fn seal(self: Box<Self>) -> Result<()>;
+}
+
+/// The bytes of an extent or a part of it, in order.
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
+
+/// A place in an unfinished extent from which writing can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)] // stored by the engine and rebuilt from its parts
+pub struct Checkpoint {
+    /// How many bytes are durable.
+    pub len: u64,
+    /// What the backend needs to know besides, in its own words: at most
+    /// [`Checkpoint::TOKEN_BYTES_MAX`] bytes.
+    pub token: Bytes,
+}
+
+impl Checkpoint {
+    /// Longest token that the engine stores.
+    pub const TOKEN_BYTES_MAX: usize = 4 << 20;
+
+    /// The beginning of an extent that does not exist yet.
+    pub fn start() -> Self {
+        Self {
+            len: 0,
+            token: Bytes::new(),
+        }
+    }
+}
+
+/// The name of an extent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExtentId(RandomId);
+
+impl From<RandomId> for ExtentId {
+    fn from(id: RandomId) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for ExtentId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for ExtentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for ExtentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// An extent as [`Extents::walk`] finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)] // made by every backend
+pub struct ExtentEntry {
+    /// Its name.
+    pub id: ExtentId,
+    /// The bytes that it takes.
+    pub len: u64,
+    /// When it was last written, by the store's own clock.
+    pub modified: SystemTime,
+}

@@ -1,0 +1,188 @@
+//! Extents in memory.
+
+use std::collections::HashMap;
+use std::mem;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::lock;
+use crate::{
+    Appender, ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, Extents,
+    Result,
+};
+
+/// Extents in this process's memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryExtents {
+    extents: Arc<Mutex<HashMap<ExtentId, Extent>>>,
+}
+
+#[derive(Debug)]
+struct Extent {
+    /// The pieces as they were written, so that nothing is ever copied.
+    pieces: Vec<Bytes>,
+    len: u64,
+    sealed: bool,
+    claimed: bool,
+    modified: SystemTime,
+}
+
+impl MemoryExtents {
+    /// An empty place.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Extents for MemoryExtents {
+    async fn claim(&self, id: ExtentId, from: &Checkpoint) -> Result<Claim> {
+        let mut extents = lock(&self.extents);
+        let extent = extents.entry(id).or_insert_with(Extent::empty);
+        if extent.claimed {
+            return Ok(Claim::Busy);
+        }
+        if extent.sealed || extent.len < from.len {
+            let message = format!(
+                "cannot write extent {id} from byte {}: it has {} and is {}",
+                from.len,
+                extent.len,
+                if extent.sealed { "sealed" } else { "open" },
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        extent.claimed = true;
+        Ok(Claim::Granted(Box::new(MemoryAppender {
+            extents: self.extents.clone(),
+            id,
+            base: from.len,
+            unwritten: Vec::new(),
+            len: from.len,
+        })))
+    }
+
+    async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
+        let extents = lock(&self.extents);
+        let Some(extent) = extents.get(&id).filter(|extent| extent.sealed) else {
+            return Ok(None);
+        };
+        let pieces = cut(&extent.pieces, range);
+        Ok(Some(stream::iter(pieces.into_iter().map(Ok)).boxed()))
+    }
+
+    async fn delete(&self, id: ExtentId) -> Result<()> {
+        lock(&self.extents).remove(&id);
+        Ok(())
+    }
+
+    async fn abandon(&self, id: ExtentId, _at: &Checkpoint) -> Result<()> {
+        self.delete(id).await
+    }
+
+    fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        let entries: Vec<_> = lock(&self.extents)
+            .iter()
+            .map(|(id, extent)| {
+                Ok(ExtentEntry {
+                    id: *id,
+                    len: extent.len,
+                    modified: extent.modified,
+                })
+            })
+            .collect();
+        stream::iter(entries).boxed()
+    }
+}
+
+impl Extent {
+    fn empty() -> Self {
+        Self {
+            pieces: Vec::new(),
+            len: 0,
+            sealed: false,
+            claimed: false,
+            modified: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
+/// The part of `pieces` that lies in `range`.
+fn cut(pieces: &[Bytes], range: Range<u64>) -> Vec<Bytes> {
+    let mut at = 0;
+    let mut parts = Vec::new();
+    for piece in pieces {
+        let end = at + piece.len() as u64;
+        let from = range.start.clamp(at, end) - at;
+        let to = range.end.clamp(at, end) - at;
+        if from < to {
+            // Both lie within a piece, whose length is a `usize`.
+            parts.push(piece.slice(from as usize..to as usize));
+        }
+        at = end;
+    }
+    parts
+}
+
+#[derive(Debug)]
+struct MemoryAppender {
+    extents: Arc<Mutex<HashMap<ExtentId, Extent>>>,
+    id: ExtentId,
+    /// Where `unwritten` begins.
+    base: u64,
+    unwritten: Vec<Bytes>,
+    len: u64,
+}
+
+impl MemoryAppender {
+    fn flush(&mut self, seal: bool) -> Result<()> {
+        let mut extents = lock(&self.extents);
+        let Some(extent) = extents.get_mut(&self.id) else {
+            let message = format!("extent {} was given up while it was written", self.id);
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        };
+        if extent.len > self.base {
+            extent.pieces = cut(&extent.pieces, 0..self.base);
+        }
+        extent.pieces.append(&mut mem::take(&mut self.unwritten));
+        extent.len = self.len;
+        extent.sealed = seal;
+        extent.modified = SystemTime::now();
+        self.base = self.len;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Appender for MemoryAppender {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.len += bytes.len() as u64;
+        self.unwritten.push(bytes);
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self) -> Result<Checkpoint> {
+        self.flush(false)?;
+        Ok(Checkpoint {
+            len: self.len,
+            token: Bytes::new(),
+        })
+    }
+
+    async fn seal(mut self: Box<Self>) -> Result<()> {
+        self.flush(true)
+    }
+}
+
+impl Drop for MemoryAppender {
+    fn drop(&mut self) {
+        if let Some(extent) = lock(&self.extents).get_mut(&self.id) {
+            extent.claimed = false;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The control plane: small values and bare names.
+
+use std::fmt::Debug;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::{Key, Prefix, Result};
+
+/// Where records and markers are kept.
+///
+/// A **record** is a small value under a key, replaced only by compare-and-swap. A **marker** is a
+/// key without a value: a fact whose name says it all, made of an id that is never used again.
+///
+/// What the engine relies on, and nothing else:
+///
+/// * Per key, reads and changes are linearizable, across all processes that share the store.
+/// * What a call did is durable when it returns, with everything that leads there.
+/// * A `list` or `walk` that starts after a change returned sees that change.
+/// * No two writes store the same bytes ([`crate::envelope`]), and a record whose bytes are torn
+///   or foreign is an error of kind [`Corrupt`](crate::ErrorKind::Corrupt), never a value and
+///   never absent.
+/// * **A call that fails with an error may have done its work, or may still do it later.** The
+///   caller then knows nothing and reads again.
+#[async_trait]
+pub trait Records: Debug + Send + Sync {
+    /// The record under `key`.
+    async fn get(&self, key: &Key) -> Result<Option<Record>>;
+
+    /// Stores `value` (at most [`Record::VALUE_BYTES_MAX`] bytes) if the record is as `expected`;
+    /// otherwise changes nothing and answers [`Swap::Conflict`].
+    async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap>;
+
+    /// Removes the record if it is still at `version`; otherwise changes nothing. An absent
+    /// record is a [`Removal::Conflict`].
+    async fn remove(&self, key: &Key, version: &Version) -> Result<Removal>;
+
+    /// Makes markers, all of them with one durable barrier. One that exists already stays.
+    async fn mark(&self, keys: &[Key]) -> Result<()>;
+
+    /// Deletes markers, or records whose key is never used again, whatever they hold; all of
+    /// them with one durable barrier. Absent means done already.
+    async fn clear(&self, keys: &[Key]) -> Result<()>;
+
+    /// The records and markers whose key is `prefix` and one more segment, in ascending order of
+    /// its bytes, from the first that is greater than `after` (which need not exist, nor be a
+    /// valid segment). What the first n cost does not depend on how many there are.
+    ///
+    /// Keys that have further segments must not exist under `prefix`.
+    fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>>;
+
+    /// Every record and marker whose key begins with `prefix`, at any depth and in any order.
+    fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>>;
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs)] // made by every backend
+pub struct Record {
+    /// What was stored.
+    pub value: Bytes,
+    /// Which of the values that this key had it is; what a swap expects.
+    pub version: Version,
+    /// When it was stored, by the store's own clock.
+    pub modified: SystemTime,
+}
+
+impl Record {
+    /// Largest value that a backend must take: a manifest and what belongs to it.
+    pub const VALUE_BYTES_MAX: usize = 16 << 20;
+}
+
+/// Tells the values that a key had apart: no two of them ever have the same version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version(Bytes);
+
+impl Version {
+    /// A version in the backend's own words.
+    pub fn new(words: impl Into<Bytes>) -> Self {
+        Self(words.into())
+    }
+
+    /// The backend's own words.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What a swap takes for granted.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_enums)] // the contract has these two
+pub enum Expected<'a> {
+    /// That there is no record.
+    Absent,
+    /// That the record is still the one that was read.
+    Version(&'a Version),
+}
+
+/// The outcome of [`Records::swap`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a swap that lost stored nothing"]
+#[allow(clippy::exhaustive_enums)] // the contract has these two answers
+pub enum Swap {
+    /// The value is stored; this is its version.
+    Stored(Version),
+    /// The record is not as expected. Nothing was stored.
+    Conflict,
+}
+
+/// The outcome of [`Records::remove`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a removal that lost removed nothing"]
+#[allow(clippy::exhaustive_enums)] // the contract has these two answers
+pub enum Removal {
+    /// The record is gone.
+    Removed,
+    /// The record is not at that version, or not there. Nothing was removed.
+    Conflict,
+}
+
+/// A record or marker as a list finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)] // made by every backend
+pub struct Entry {
+    /// Its key.
+    pub key: Key,
+    /// When it was stored, by the store's own clock.
+    pub modified: SystemTime,
+}

@@ -1,0 +1,196 @@
+//! The few calls to the operating system that this crate makes, and nothing else.
+//!
+//! Everything above goes through [`Disk`], so that a simulation can stand in for the machine and
+//! show what a power cut leaves of what was not synced.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file system.
+pub trait Disk: Debug + Send + Sync {
+    /// Makes a file that must not exist yet, for reading and writing.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file for reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file for reading.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file another name, replacing what had that name, in one step.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Deletes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Makes a directory whose parent exists.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes durable which names a directory has.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory, in any order.
+    fn read_dir(&self, path: &Path) -> io::Result<DirEntries>;
+    /// What is known about a file or directory; symbolic links are not followed.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    /// Locks the file at `path`, which is made if need be, waiting for those who hold it.
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>>;
+}
+
+/// An open file. Its locks end when it is dropped, or its process ends.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Reads up to `buffer.len()` bytes at `offset`; 0 at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at `offset`.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts the file off.
+    fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Makes contents and length durable, but not the name.
+    fn sync(&self) -> io::Result<()>;
+    /// What is known about it.
+    fn metadata(&self) -> io::Result<Metadata>;
+    /// Locks it for this one holder, unless somebody else has.
+    fn try_lock(&self) -> io::Result<bool>;
+}
+
+/// The names in a directory.
+pub type DirEntries = Box<dyn Iterator<Item = io::Result<DirEntry>> + Send>;
+
+/// A name in a directory.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs)] // made by every disk
+pub struct DirEntry {
+    /// The name; names that are not UTF-8 are none of ours and are left out.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+}
+
+/// What is known about a file or directory.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs)] // made by every disk
+pub struct Metadata {
+    /// Length in bytes.
+    pub len: u64,
+    /// When it was last written.
+    pub modified: SystemTime,
+}
+
+/// How a lock excludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // there are no others
+pub enum LockMode {
+    /// Nobody else has it.
+    Exclusive,
+    /// Others may share it.
+    Shared,
+}
+
+/// The operating system's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OsDisk;
+
+impl Disk for OsDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(
+            OpenOptions::new().read(true).write(true).open(path)?,
+        ))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<DirEntries> {
+        let entries = fs::read_dir(path)?.filter_map(|entry| {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error)),
+            };
+            let name = entry.file_name().into_string().ok()?;
+            let is_dir = match entry.file_type() {
+                Ok(file_type) => file_type.is_dir(),
+                Err(error) if error.kind() == ErrorKind::NotFound => return None,
+                Err(error) => return Some(Err(error)),
+            };
+            Some(Ok(DirEntry { name, is_dir }))
+        });
+        Ok(Box::new(entries))
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::symlink_metadata(path).and_then(|metadata| known(&metadata))
+    }
+
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)?;
+        match mode {
+            LockMode::Exclusive => file.lock()?,
+            LockMode::Shared => file.lock_shared()?,
+        }
+        Ok(Box::new(file))
+    }
+}
+
+impl DiskFile for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data() // the length is data enough to be synced with it
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        File::metadata(self).and_then(|metadata| known(&metadata))
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match File::try_lock(self) {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn known(metadata: &fs::Metadata) -> io::Result<Metadata> {
+    Ok(Metadata {
+        len: metadata.len(),
+        modified: metadata.modified()?,
+    })
+}

@@ -1,0 +1,224 @@
+//! Extents as files.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use orlop_backend::{
+    ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, Extents, Result,
+};
+
+use crate::appender::FsAppender;
+use crate::disk::DiskFile;
+use crate::layout::{OPEN_EXTENSION, parent};
+use crate::volume::{Volume, failed, found};
+
+/// Extents in a directory.
+#[derive(Clone, Debug)]
+pub(crate) struct FsExtents {
+    volume: Arc<Volume>,
+}
+
+impl FsExtents {
+    pub(crate) fn new(volume: Arc<Volume>) -> Self {
+        Self { volume }
+    }
+}
+
+#[async_trait]
+impl Extents for FsExtents {
+    async fn claim(&self, id: ExtentId, from: &Checkpoint) -> Result<Claim> {
+        let (volume, len) = (self.volume.clone(), from.len);
+        let file = blocking(move || volume.claim_extent(id, len)).await?;
+        Ok(match file {
+            Some(file) => Claim::Granted(Box::new(FsAppender::new(
+                self.volume.clone(),
+                id,
+                file,
+                len,
+            ))),
+            None => Claim::Busy,
+        })
+    }
+
+    async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
+        let volume = self.volume.clone();
+        let opened = blocking(move || {
+            let path = volume.layout.extent(id);
+            let read = |error| failed("read", &path, error);
+            let Some(file) = found(volume.disk.open_read(&path)).map_err(read)? else {
+                return Ok(None);
+            };
+            let len = file.metadata().map_err(read)?.len;
+            Ok(Some((Arc::<dyn DiskFile>::from(file), len)))
+        });
+        let Some((file, len)) = opened.await? else {
+            return Ok(None);
+        };
+        let volume = self.volume.clone();
+        let stream = stream::try_unfold(range.start, move |at| {
+            let (volume, file) = (volume.clone(), file.clone());
+            let end = range.end.min(len);
+            async move {
+                if at >= end {
+                    return Ok(None);
+                }
+                let piece = blocking(move || {
+                    let piece = usize::try_from(end - at)
+                        .unwrap_or(READ_BYTES)
+                        .min(READ_BYTES);
+                    let mut buffer = vec![0; piece];
+                    let path = volume.layout.extent(id);
+                    let read = file
+                        .read_at(&mut buffer, at)
+                        .map_err(|error| failed("read", &path, error))?;
+                    if read == 0 {
+                        let message = format!("extent {id} ends at byte {at}, expected {end}");
+                        return Err(Error::new(ErrorKind::Corrupt, message));
+                    }
+                    buffer.truncate(read);
+                    Ok(Bytes::from(buffer))
+                })
+                .await?;
+                let next = at + piece.len() as u64;
+                Ok(Some((piece, next)))
+            }
+        });
+        Ok(Some(stream.boxed()))
+    }
+
+    async fn delete(&self, id: ExtentId) -> Result<()> {
+        let volume = self.volume.clone();
+        blocking(move || volume.delete_extent(id)).await
+    }
+
+    async fn abandon(&self, id: ExtentId, _at: &Checkpoint) -> Result<()> {
+        // A writer that is still at it goes on into a file without a name, and cannot seal it.
+        self.delete(id).await
+    }
+
+    fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        let volume = self.volume.clone();
+        stream::once(blocking(move || volume.extent_dirs()))
+            .map_ok(|dirs| stream::iter(dirs.into_iter().map(Ok)))
+            .try_flatten()
+            .and_then(|dir| {
+                let volume = self.volume.clone();
+                blocking(move || volume.extents_in(&dir))
+            })
+            .map_ok(|entries| stream::iter(entries.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
+    }
+}
+
+impl Volume {
+    /// Opens the extent's file and locks it; `None` if somebody else holds it.
+    fn claim_extent(&self, id: ExtentId, len: u64) -> Result<Option<Box<dyn DiskFile>>> {
+        self.check_writable()?;
+        let path = self.layout.open_extent(id);
+        let open = |error| failed("open", &path, error);
+        let file = match found(self.disk.open(&path)).map_err(open)? {
+            Some(file) => file,
+            None if len > 0 => {
+                let message = format!("extent {id} is gone, expected {len} bytes of it");
+                return Err(Error::new(ErrorKind::Corrupt, message));
+            }
+            None => {
+                self.make_dir(parent(&path))?;
+                self.disk.create(&path).map_err(open)?
+            }
+        };
+        let mut attempts = CLAIM_ATTEMPTS;
+        while !file
+            .try_lock()
+            .map_err(|error| failed("lock", &path, error))?
+        {
+            attempts -= 1;
+            if attempts == 0 {
+                return Ok(None);
+            }
+            thread::sleep(CLAIM_PAUSE);
+        }
+        let found = file.metadata().map_err(open)?.len;
+        if found < len {
+            let message = format!("extent {id} has {found} bytes, expected at least {len}");
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        Ok(Some(file))
+    }
+
+    fn delete_extent(&self, id: ExtentId) -> Result<()> {
+        self.check_writable()?;
+        let mut dirs = Vec::new();
+        for path in [self.layout.open_extent(id), self.layout.extent(id)] {
+            let removed = found(self.disk.remove_file(&path))
+                .map_err(|error| failed("delete", &path, error))?;
+            if removed.is_some() {
+                dirs.push(parent(&path).to_owned());
+            }
+        }
+        self.sync_dirs(dirs)
+    }
+
+    fn extent_dirs(&self) -> Result<Vec<String>> {
+        let root = self.layout.extents();
+        let read = |error| failed("read", &root, error);
+        let mut dirs = Vec::new();
+        for entry in self.disk.read_dir(&root).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            if entry.is_dir {
+                dirs.push(entry.name);
+            }
+        }
+        Ok(dirs)
+    }
+
+    fn extents_in(&self, dir: &str) -> Result<Vec<ExtentEntry>> {
+        let dir = self.layout.extents().join(dir);
+        let read = |error| failed("read", &dir, error);
+        let mut extents = Vec::new();
+        for entry in self.disk.read_dir(&dir).map_err(read)? {
+            let name = entry.map_err(read)?.name;
+            let (id, extension) = name.split_once('.').unwrap_or((&name, OPEN_EXTENSION));
+            let metadata = found(self.disk.metadata(&dir.join(&name))).map_err(read)?;
+            // A foreign file is nobody's extent; one that has gone since was one.
+            if let (Ok(id), OPEN_EXTENSION, Some(metadata)) = (id.parse(), extension, metadata) {
+                extents.push(ExtentEntry {
+                    id,
+                    len: metadata.len,
+                    modified: metadata.modified,
+                });
+            }
+        }
+        Ok(extents)
+    }
+}
+
+/// Runs file system work where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                let message = "the runtime stopped before the work was done";
+                Err(Error::new(ErrorKind::Unavailable, message).with_source(error))
+            }
+        },
+    }
+}
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 512 << 10;
+
+/// A writer that was dropped may still be busy with its last write.
+const CLAIM_ATTEMPTS: u32 = 50;
+const CLAIM_PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,68 @@
+//! Where in the directory things are.
+
+use std::path::{Path, PathBuf};
+
+use orlop_backend::{ExtentId, Key, Prefix};
+
+/// The paths of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn record(&self, key: &Key) -> PathBuf {
+        self.records().join(key.as_str())
+    }
+
+    pub(crate) fn record_dir(&self, prefix: &Prefix) -> PathBuf {
+        self.records().join(prefix.as_str())
+    }
+
+    pub(crate) fn records(&self) -> PathBuf {
+        self.root.join("records")
+    }
+
+    pub(crate) fn extents(&self) -> PathBuf {
+        self.root.join("extents")
+    }
+
+    /// Spread over 1024 directories by the first two characters, which are random.
+    pub(crate) fn extent(&self, id: ExtentId) -> PathBuf {
+        let id = id.to_string();
+        self.extents().join(&id[..2]).join(id)
+    }
+
+    pub(crate) fn open_extent(&self, id: ExtentId) -> PathBuf {
+        self.extent(id).with_extension(OPEN_EXTENSION)
+    }
+
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+}
+
+/// The extension of an extent that is not sealed.
+pub(crate) const OPEN_EXTENSION: &str = "part";
+
+/// The directory of a prefix that holds its ordered names. No key has a segment like it.
+pub(crate) const NAMES_DIR: &str = ".names";
+
+/// The directory that an entry of [`NAMES_DIR`] lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path) // every path of a layout has one
+}

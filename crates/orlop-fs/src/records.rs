@@ -1,0 +1,271 @@
+//! Records and markers as files.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use orlop_backend::{
+    Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap, Version,
+    envelope,
+};
+
+use crate::disk::DiskFile;
+use crate::extents::blocking;
+use crate::layout::{NAMES_DIR, parent};
+use crate::locks::Lock;
+use crate::names::Names;
+use crate::volume::{Volume, failed, found};
+
+/// Records and markers in a directory.
+#[derive(Clone, Debug)]
+pub(crate) struct FsRecords {
+    volume: Arc<Volume>,
+}
+
+impl FsRecords {
+    pub(crate) fn new(volume: Arc<Volume>) -> Self {
+        Self { volume }
+    }
+}
+
+#[async_trait]
+impl Records for FsRecords {
+    async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        let (volume, key) = (self.volume.clone(), key.clone());
+        blocking(move || {
+            volume
+                .read_record(&key)
+                .map(|read| read.map(|(_, record)| record))
+        })
+        .await
+    }
+
+    async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
+        let (volume, key) = (self.volume.clone(), key.clone());
+        let expected = match expected {
+            Expected::Absent => None,
+            Expected::Version(version) => Some(version.clone()),
+        };
+        blocking(move || volume.swap_record(&key, expected.as_ref(), &value)).await
+    }
+
+    async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
+        let (volume, key, version) = (self.volume.clone(), key.clone(), version.clone());
+        blocking(move || volume.remove_record(&key, &version)).await
+    }
+
+    async fn mark(&self, keys: &[Key]) -> Result<()> {
+        let (volume, keys) = (self.volume.clone(), keys.to_vec());
+        blocking(move || volume.mark(&keys)).await
+    }
+
+    async fn clear(&self, keys: &[Key]) -> Result<()> {
+        let (volume, keys) = (self.volume.clone(), keys.to_vec());
+        blocking(move || volume.clear(&keys)).await
+    }
+
+    fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
+        let prefix = prefix.clone();
+        let start = Some(after.map(str::to_owned));
+        stream::try_unfold(start, move |after| {
+            let (volume, prefix) = (self.volume.clone(), prefix.clone());
+            async move {
+                let Some(after) = after else {
+                    return Ok(None);
+                };
+                let page = blocking(move || volume.list_page(&prefix, after.as_deref())).await?;
+                let next = page
+                    .last()
+                    .filter(|_| page.len() == PAGE_ENTRIES)
+                    .map(|last: &Entry| Some(last.key.name().to_owned()));
+                Ok(Some((stream::iter(page.into_iter().map(Ok)), next)))
+            }
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>> {
+        // One directory after the other; those found below wait in the list.
+        stream::try_unfold(vec![prefix.clone()], move |mut dirs| async move {
+            let Some(dir) = dirs.pop() else {
+                return Ok(None);
+            };
+            let volume = self.volume.clone();
+            let (entries, below) = blocking(move || volume.read_prefix(&dir)).await?;
+            dirs.extend(below);
+            Ok(Some((stream::iter(entries.into_iter().map(Ok)), dirs)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+}
+
+impl Volume {
+    fn read_record(&self, key: &Key) -> Result<Option<(RandomId, Record)>> {
+        let path = self.layout.record(key);
+        let read = |error| failed("read", &path, error);
+        let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
+            return Ok(None);
+        };
+        let metadata = file.metadata().map_err(read)?;
+        let stored = read_whole(&*file, metadata.len).map_err(read)?;
+        let (revision, value) = envelope::open(key, &stored)?;
+        let record = Record {
+            value,
+            version: version(revision),
+            modified: metadata.modified,
+        };
+        Ok(Some((revision, record)))
+    }
+
+    fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
+        self.check_writable()?;
+        let _lock = self.lock_key(key)?;
+        let current = self.read_record(key)?.map(|(_, record)| record.version);
+        if current.as_ref() != expected {
+            return Ok(Swap::Conflict);
+        }
+        let path = self.layout.record(key);
+        let _announced = match current {
+            None => Some(self.announce(&path, [key.name()])?),
+            Some(_) => None,
+        };
+        let revision = self.random_id()?;
+        self.replace(&path, &envelope::seal(key, revision, value))?;
+        Ok(Swap::Stored(version(revision)))
+    }
+
+    fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
+        self.check_writable()?;
+        let _lock = self.lock_key(key)?;
+        let current = self.read_record(key)?.map(|(_, record)| record.version);
+        if current.as_ref() != Some(expected) {
+            return Ok(Removal::Conflict);
+        }
+        let path = self.layout.record(key);
+        self.disk
+            .remove_file(&path)
+            .map_err(|error| failed("delete", &path, error))?;
+        self.sync_dir(parent(&path))?;
+        Ok(Removal::Removed)
+    }
+
+    fn mark(&self, keys: &[Key]) -> Result<()> {
+        self.check_writable()?;
+        let mut by_dir: BTreeMap<PathBuf, Vec<&Key>> = BTreeMap::new();
+        for key in keys {
+            let path = self.layout.record(key);
+            by_dir
+                .entry(parent(&path).to_owned())
+                .or_default()
+                .push(key);
+        }
+        let mut announced = Vec::new();
+        for (dir, keys) in &by_dir {
+            self.make_dir(dir)?;
+            let first = self.layout.record(keys[0]);
+            announced.push(self.announce(&first, keys.iter().map(|key| key.name()))?);
+            for key in keys {
+                let path = self.layout.record(key);
+                match self.disk.create(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(failed("make", &path, error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        // One that was there already may be another process's, not yet synced: sync all.
+        self.sync_dirs(by_dir.into_keys().collect())
+    }
+
+    fn clear(&self, keys: &[Key]) -> Result<()> {
+        self.check_writable()?;
+        let mut dirs = Vec::new();
+        for key in keys {
+            let path = self.layout.record(key);
+            let removed = found(self.disk.remove_file(&path))
+                .map_err(|error| failed("delete", &path, error))?;
+            if removed.is_some() {
+                dirs.push(parent(&path).to_owned());
+            }
+        }
+        self.sync_dirs(dirs)
+    }
+
+    /// Before files of these names are made in the directory of `path`.
+    fn announce<'n>(
+        &self,
+        path: &std::path::Path,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Lock> {
+        Names::new(self, parent(path).to_owned()).announce(names)
+    }
+
+    fn list_page(&self, prefix: &Prefix, after: Option<&str>) -> Result<Vec<Entry>> {
+        let names = Names::new(self, self.layout.record_dir(prefix));
+        names
+            .page(after, PAGE_ENTRIES)?
+            .into_iter()
+            .map(|(name, modified)| {
+                let key = prefix.key(&name)?;
+                Ok(Entry { key, modified })
+            })
+            .collect()
+    }
+
+    /// The entries of a directory, and the directories below it.
+    fn read_prefix(&self, prefix: &Prefix) -> Result<(Vec<Entry>, Vec<Prefix>)> {
+        let dir = self.layout.record_dir(prefix);
+        let read = |error| failed("read", &dir, error);
+        let (mut entries, mut below) = (Vec::new(), Vec::new());
+        let Some(names) = found(self.disk.read_dir(&dir)).map_err(read)? else {
+            return Ok((entries, below));
+        };
+        for name in names {
+            let name = name.map_err(read)?;
+            if name.is_dir {
+                if name.name != NAMES_DIR {
+                    below.push(Prefix::new(
+                        prefix.as_str().split('/').chain([&*name.name]),
+                    )?);
+                }
+            } else if let Some(metadata) =
+                found(self.disk.metadata(&dir.join(&name.name))).map_err(read)?
+            {
+                entries.push(Entry {
+                    key: prefix.key(&name.name)?,
+                    modified: metadata.modified,
+                });
+            }
+        }
+        Ok((entries, below))
+    }
+}
+
+fn version(revision: RandomId) -> Version {
+    Version::new(revision.to_string())
+}
+
+fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
+    // Files are never changed in place, so the length that was read is the length that is.
+    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes.into())
+}
+
+/// Entries read at a time.
+const PAGE_ENTRIES: usize = 256;

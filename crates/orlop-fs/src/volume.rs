@@ -1,0 +1,236 @@
+//! The one place that knows in which order things are synced.
+//!
+//! A name is durable when its directory was synced after the name was made; contents are durable
+//! when the file was synced. So: contents first, then the name, and first of all the directories
+//! above, each synced into its own parent. Whoever finds a directory that another process has just
+//! made cannot know that its name is durable, and syncs the parent too, once in a process's life.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use orlop_backend::{Entropy, Error, ErrorKind, RandomId, Result};
+
+use crate::disk::{Disk, DiskFile};
+use crate::layout::{Layout, parent};
+
+/// A directory on a disk, with what this process knows to be durable in it.
+#[derive(Debug)]
+pub(crate) struct Volume {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) layout: Layout,
+    durable: bool,
+    entropy: Arc<dyn Entropy>,
+    /// Set by the first sync that fails, for good.
+    stopped: AtomicBool,
+    /// Directories whose names are durable, all the way up.
+    durable_dirs: Mutex<HashSet<PathBuf>>,
+}
+
+impl Volume {
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        durable: bool,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self> {
+        let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
+        let volume = Self {
+            disk,
+            layout: Layout::new(&root),
+            durable,
+            entropy,
+            stopped: AtomicBool::new(false),
+            durable_dirs: Mutex::default(),
+        };
+        for dir in [
+            volume.layout.records(),
+            volume.layout.extents(),
+            volume.layout.locks(),
+            volume.layout.tmp(),
+        ] {
+            volume.make_dir(&dir)?;
+        }
+        volume.sweep_tmp()?;
+        Ok(volume)
+    }
+
+    /// A name that nobody has ever had.
+    pub(crate) fn random_id(&self) -> Result<RandomId> {
+        self.entropy.random_id()
+    }
+
+    /// Refuses after a failed sync.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.stopped.load(Ordering::Acquire) {
+            let root = self.layout.root().display();
+            let message = format!(
+                "store {root} takes no more writes because a sync failed; \
+                 check the disk, then open the store anew"
+            );
+            return Err(Error::new(ErrorKind::Stopped, message));
+        }
+        Ok(())
+    }
+
+    /// Puts `bytes` under `path` in one step: a crash leaves the old file or the new one.
+    pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let tmp = self.write_tmp(bytes)?;
+        self.install(&tmp, path)
+    }
+
+    /// Writes a file beside the store's own, whole and synced, to be installed.
+    pub(crate) fn write_tmp(&self, bytes: &[u8]) -> Result<PathBuf> {
+        self.write_tmp_with(|file| file.write_all_at(bytes, 0))
+    }
+
+    /// The same for what is too large to be held in memory.
+    pub(crate) fn write_tmp_with(
+        &self,
+        write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+    ) -> Result<PathBuf> {
+        self.check_writable()?;
+        let tmp = self.layout.tmp().join(self.random_id()?.to_string());
+        let file = self
+            .disk
+            .create(&tmp)
+            .map_err(|error| failed("make", &tmp, error))?;
+        let written = write(&*file)
+            .map_err(|error| failed("write", &tmp, error))
+            .and_then(|()| self.sync_file(&*file, &tmp));
+        if let Err(error) = written {
+            let _ = self.disk.remove_file(&tmp); // swept by a later opening if this fails too
+            return Err(error);
+        }
+        Ok(tmp)
+    }
+
+    /// Moves a finished file to its name, and makes the name durable.
+    pub(crate) fn install(&self, tmp: &Path, path: &Path) -> Result<()> {
+        self.make_dir(parent(path))?;
+        self.disk
+            .rename(tmp, path)
+            .map_err(|error| failed("rename to", path, error))?;
+        self.sync_dir(parent(path))
+    }
+
+    /// Makes a directory and all above it, durably.
+    pub(crate) fn make_dir(&self, dir: &Path) -> Result<()> {
+        self.check_writable()?;
+        if self.known_durable().contains(dir) {
+            return Ok(());
+        }
+        let is_inside = dir != self.layout.root() && dir.starts_with(self.layout.root());
+        if is_inside {
+            self.make_dir(parent(dir))?;
+        }
+        let is_new = match self.disk.create_dir(dir) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && dir.parent().is_some() => {
+                self.make_dir(parent(dir))?;
+                return self.make_dir(dir);
+            }
+            Err(error) => return Err(failed("make directory", dir, error)),
+        };
+        // One that is there already may be another process's, about to be synced but not yet.
+        if is_new || is_inside {
+            self.sync_dir(parent(dir))?;
+        }
+        let mut known = self.known_durable();
+        if known.len() >= DURABLE_DIRS_MAX {
+            known.clear();
+        }
+        known.insert(dir.to_owned());
+        Ok(())
+    }
+
+    /// Makes contents durable.
+    pub(crate) fn sync_file(&self, file: &dyn DiskFile, path: &Path) -> Result<()> {
+        if !self.durable {
+            return Ok(());
+        }
+        file.sync().map_err(|error| self.stop(path, error))
+    }
+
+    /// Makes names durable.
+    pub(crate) fn sync_dir(&self, dir: &Path) -> Result<()> {
+        if !self.durable {
+            return Ok(());
+        }
+        self.disk
+            .sync_dir(dir)
+            .map_err(|error| self.stop(dir, error))
+    }
+
+    /// Makes the names in several directories durable, each once.
+    pub(crate) fn sync_dirs(&self, mut dirs: Vec<PathBuf>) -> Result<()> {
+        dirs.sort_unstable();
+        dirs.dedup();
+        dirs.iter().try_for_each(|dir| self.sync_dir(dir))
+    }
+
+    /// After a failed sync the kernel may drop the dirty pages and report success the next time,
+    /// so nothing written since the last good sync can be acknowledged any more.
+    fn stop(&self, path: &Path, error: io::Error) -> Error {
+        self.stopped.store(true, Ordering::Release);
+        tracing::error!(path = %path.display(), %error, "a sync failed: no more writes");
+        let message = format!("cannot sync {}", path.display());
+        Error::new(ErrorKind::Stopped, message).with_source(error)
+    }
+
+    /// Deletes what processes that died left unfinished. Younger files may still be at work;
+    /// deleting one of those fails its writer and nothing else.
+    fn sweep_tmp(&self) -> Result<()> {
+        let tmp = self.layout.tmp();
+        let entries = self
+            .disk
+            .read_dir(&tmp)
+            .map_err(|error| failed("read", &tmp, error))?;
+        for entry in entries.flatten().filter(|entry| !entry.is_dir) {
+            let path = tmp.join(entry.name);
+            let age = self
+                .disk
+                .metadata(&path)
+                .ok()
+                .and_then(|metadata| SystemTime::now().duration_since(metadata.modified).ok());
+            if age.is_some_and(|age| age > TMP_AGE_MAX) {
+                let _ = self.disk.remove_file(&path); // another process may sweep as well
+            }
+        }
+        Ok(())
+    }
+
+    fn known_durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable_dirs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The error of a call to the disk.
+pub(crate) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, format!("cannot {verb} {}", path.display())).with_source(error)
+}
+
+/// `None` if the file or directory is not there.
+pub(crate) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// How many directories are remembered as durable before all are forgotten.
+const DURABLE_DIRS_MAX: usize = 1 << 16;
+
+/// How long an unfinished file is left alone.
+const TMP_AGE_MAX: Duration = Duration::from_hours(24);
