@@ -1,1 +1,39 @@
-//! x
+//! The engine: uploads, blobs, manifests, tags and referrers, over any backend.
+//!
+//! [`Registry`] opens a store, [`Repository`] is everything that one repository can do, and
+//! [`Upload`] is a blob on its way in. The engine spawns no task, never sleeps, and keeps nothing
+//! in memory between two calls: any number of processes can work on one store, and any of them
+//! can go on where another one stopped.
+//!
+//! **Dropping is crashing.** Any future and any handle may be dropped at any moment. What that
+//! leaves is garbage at worst, never a pointer to something that is not there: whatever is
+//! pointed to is stored before the pointer, and removed after it.
+
+mod blob;
+mod delete;
+mod error;
+mod install;
+mod layout;
+mod manifest;
+mod mount;
+mod options;
+mod page;
+mod put;
+mod references;
+mod referrers;
+mod registry;
+mod repository;
+mod state;
+mod store;
+mod tag;
+mod upload;
+
+pub use blob::Blob;
+pub use error::{Error, ErrorKind, Result};
+pub use manifest::StoredManifest;
+pub use mount::{Access, MountFrom};
+pub use options::{Condition, Deletes, Options, PutManifest, References};
+pub use page::Page;
+pub use registry::Registry;
+pub use repository::Repository;
+pub use upload::{Upload, UploadId};

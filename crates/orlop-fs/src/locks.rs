@@ -4,6 +4,7 @@
 //! `kill -9` leaves none behind; a process that is stopped while it holds one delays the others
 //! of its shard, and breaks nothing. Order: a key's lock first, then directories'.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use orlop_backend::{Key, Result};
@@ -15,13 +16,17 @@ use crate::volume::{Volume, failed};
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is free"]
 pub(crate) struct Lock {
-    _file: Box<dyn DiskFile>,
+    /// `None` where nobody can write, so that there is nobody to exclude.
+    _file: Option<Box<dyn DiskFile>>,
 }
 
 impl Volume {
-    /// Excludes every other change of this record.
-    pub(crate) fn lock_key(&self, key: &Key) -> Result<Lock> {
-        self.lock_shard('k', key.as_str().as_bytes(), LockMode::Exclusive)
+    /// Excludes every other change of this record, and those who read it.
+    ///
+    /// Readers are kept out because a record has its new name for a moment before that name is
+    /// durable: whatever somebody concludes from it could survive a power cut that it does not.
+    pub(crate) fn lock_key(&self, key: &Key, mode: LockMode) -> Result<Lock> {
+        self.lock_shard('k', key.as_str().as_bytes(), mode)
     }
 
     /// Guards which names a directory has: shared by who adds a name, exclusive for who puts the
@@ -33,11 +38,15 @@ impl Volume {
     fn lock_shard(&self, kind: char, name: &[u8], mode: LockMode) -> Result<Lock> {
         let shard = fnv1a(name) % SHARDS;
         let path = self.layout.locks().join(format!("{kind}{shard:03x}"));
-        let file = self
-            .disk
-            .lock(&path, mode)
-            .map_err(|error| failed("lock", &path, error))?;
-        Ok(Lock { _file: file })
+        match self.disk.lock(&path, mode) {
+            Ok(file) => Ok(Lock { _file: Some(file) }),
+            Err(error)
+                if mode == LockMode::Shared && error.kind() == ErrorKind::ReadOnlyFilesystem =>
+            {
+                Ok(Lock { _file: None })
+            }
+            Err(error) => Err(failed("lock", &path, error)),
+        }
     }
 }
 

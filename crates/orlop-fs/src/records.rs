@@ -14,7 +14,7 @@ use orlop_backend::{
     envelope,
 };
 
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, LockMode};
 use crate::extents::blocking;
 use crate::layout::{NAMES_DIR, parent};
 use crate::locks::Lock;
@@ -38,9 +38,8 @@ impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
         blocking(move || {
-            volume
-                .read_record(&key)
-                .map(|read| read.map(|(_, record)| record))
+            let _lock = volume.lock_key(&key, LockMode::Shared)?;
+            volume.read_record(&key)
         })
         .await
     }
@@ -107,7 +106,7 @@ impl Records for FsRecords {
 }
 
 impl Volume {
-    fn read_record(&self, key: &Key) -> Result<Option<(RandomId, Record)>> {
+    fn read_record(&self, key: &Key) -> Result<Option<Record>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
         let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
@@ -116,18 +115,17 @@ impl Volume {
         let metadata = file.metadata().map_err(read)?;
         let stored = read_whole(&*file, metadata.len).map_err(read)?;
         let (revision, value) = envelope::open(key, &stored)?;
-        let record = Record {
+        Ok(Some(Record {
             value,
             version: version(revision),
             modified: metadata.modified,
-        };
-        Ok(Some((revision, record)))
+        }))
     }
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let _lock = self.lock_key(key)?;
-        let current = self.read_record(key)?.map(|(_, record)| record.version);
+        let _lock = self.lock_key(key, LockMode::Exclusive)?;
+        let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
         }
@@ -143,8 +141,8 @@ impl Volume {
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let _lock = self.lock_key(key)?;
-        let current = self.read_record(key)?.map(|(_, record)| record.version);
+        let _lock = self.lock_key(key, LockMode::Exclusive)?;
+        let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }

@@ -1,0 +1,107 @@
+//! Reading blobs.
+
+use std::ops::Range;
+
+use orlop_backend::{ByteStream, ExtentId};
+use orlop_oci::{Descriptor, Digest, MediaType};
+
+use crate::repository::Repository;
+use crate::state::{BlobState, Link};
+use crate::{Error, ErrorKind, Result, layout};
+
+/// A blob that a repository has.
+///
+/// ```
+/// use futures::TryStreamExt;
+/// use orlop_backend::Environment;
+/// use orlop_engine::{Options, Registry};
+/// use orlop_oci::{Algorithm, Digest};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let registry = Registry::open(Environment::memory(), Options::default()).await?;
+/// # let repository = registry.repository("app".parse()?);
+/// let digest = Digest::of(Algorithm::Sha256, b"hello");
+/// let mut upload = repository.begin_upload_of(&digest).await?;
+/// upload.write("hello".into()).await?;
+/// upload.commit(&digest).await?;
+///
+/// let blob = repository.blob(&digest).await?.expect("it was pushed");
+/// assert_eq!(blob.descriptor().size, 5);
+/// let part: Vec<bytes::Bytes> = blob.read(1..3).await?.try_collect().await?;
+/// assert_eq!(part.concat(), b"el");
+/// # Ok::<(), orlop_engine::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Blob {
+    repository: Repository,
+    descriptor: Descriptor,
+    extent: ExtentId,
+}
+
+impl Repository {
+    /// A blob by its digest; `None` if this repository does not have it, whoever else does.
+    pub async fn blob(&self, digest: &Digest) -> Result<Option<Blob>> {
+        let Some(blob) = self
+            .store()
+            .get::<BlobState>(&layout::blob(digest)?)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let Some(extent) = blob.state.extent() else {
+            return Ok(None);
+        };
+        if !self.sees(&blob.state).await? {
+            return Ok(None);
+        }
+        let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, blob.state.size);
+        Ok(Some(Blob {
+            repository: self.clone(),
+            descriptor,
+            extent,
+        }))
+    }
+
+    /// Whether a blob is visible here: pushed here first, or linked. A link names the extent, so
+    /// one that is left from an earlier life of the blob gives nothing.
+    pub(crate) async fn sees(&self, blob: &BlobState) -> Result<bool> {
+        let Some(extent) = blob.extent() else {
+            return Ok(false);
+        };
+        if blob.home.as_ref() == Some(&self.name) {
+            return Ok(true);
+        }
+        let link = layout::link(extent, &self.name)?;
+        Ok(self.store().get::<Link>(&link).await?.is_some())
+    }
+}
+
+impl Blob {
+    /// Its digest and size; as a media type it has none of its own.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Reads a range of bytes, which is cut at the end. The bytes are those that were verified
+    /// when the blob was pushed; they are not hashed again.
+    ///
+    /// If the blob is deleted meanwhile, the stream may end with an error, never with other bytes.
+    pub async fn read(&self, range: Range<u64>) -> Result<ByteStream> {
+        let extents = &self.repository.store().environment.extents;
+        if let Some(bytes) = extents.read(self.extent, range.clone()).await? {
+            return Ok(bytes);
+        }
+        // The blob may have been deleted and pushed again since the record was read.
+        let digest = &self.descriptor.digest;
+        if let Some(now) = self.repository.blob(digest).await?
+            && let Some(bytes) = extents.read(now.extent, range).await?
+        {
+            return Ok(bytes);
+        }
+        let message = format!(
+            "blob {digest}: its bytes in extent {} are gone",
+            self.extent
+        );
+        Err(Error::new(ErrorKind::Corrupt, message))
+    }
+}

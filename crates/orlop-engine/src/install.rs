@@ -1,0 +1,139 @@
+//! The moment at which an upload becomes a blob: one swap of the blob's record.
+
+use orlop_backend::{ExtentId, Swap};
+use orlop_oci::{Descriptor, MediaType, Verified};
+
+use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::state::{BlobState, Life, Link};
+use crate::store::Stored;
+use crate::{Error, ErrorKind, Result, layout};
+
+impl Repository {
+    /// Makes a sealed extent the bytes of the blob that it was verified to be, or drops it if
+    /// the blob has bytes already.
+    ///
+    /// **An extent is installed at most once**: one attempt, whatever its outcome. If it fails
+    /// with an error it may still succeed later, so nothing is tidied up then; if it lost, what
+    /// is there now decides. A second attempt could bring an extent back that was installed,
+    /// died, and is being deleted.
+    pub(crate) async fn install(&self, verified: Verified, extent: ExtentId) -> Result<Descriptor> {
+        let digest = *verified.digest();
+        let key = layout::blob(&digest)?;
+        let mut attempted = false;
+        for _ in 0..ATTEMPTS {
+            let current = self.store().get::<BlobState>(&key).await?;
+            match current.as_ref().and_then(|blob| blob.state.extent()) {
+                // Ours: a swap can win and still be told that it lost.
+                Some(own) if own == extent => return Ok(descriptor(&verified)),
+                Some(_) => {
+                    if let Some(current) = current
+                        && self.adopt(&verified, current, extent).await?
+                    {
+                        return Ok(descriptor(&verified));
+                    }
+                }
+                None if attempted => break,
+                None => {
+                    let (state, version) = match current {
+                        Some(Stored { state, version }) => (state, Some(version)),
+                        None => (BlobState::dead(), None),
+                    };
+                    if state.is_fenced(extent) {
+                        break;
+                    }
+                    attempted = true;
+                    let state = state.installed(extent, verified.size(), self.name.clone());
+                    match self.store().swap(&key, version.as_ref(), &state).await? {
+                        Swap::Stored(_) => return Ok(descriptor(&verified)),
+                        Swap::Conflict => {}
+                    }
+                }
+            }
+        }
+        let message = format!("upload {extent} of {digest} was overtaken, upload it again");
+        Err(Error::new(ErrorKind::Unavailable, message))
+    }
+
+    /// Makes the blob that is there already visible in this repository, and drops the extent that
+    /// was uploaded beside it. `false` if the blob changed meanwhile.
+    async fn adopt(
+        &self,
+        verified: &Verified,
+        current: Stored<BlobState>,
+        uploaded: ExtentId,
+    ) -> Result<bool> {
+        let Some(blob) = self.rescue_blob(verified.digest(), current).await? else {
+            return Ok(false);
+        };
+        self.link(&blob).await?;
+        self.discard_upload(uploaded).await?;
+        Ok(true)
+    }
+
+    /// Takes a collector's pending decision back before relying on a blob; `None` if the record
+    /// changed meanwhile, so that the caller reads again.
+    pub(crate) async fn rescue_blob(
+        &self,
+        digest: &orlop_oci::Digest,
+        current: Stored<BlobState>,
+    ) -> Result<Option<BlobState>> {
+        if !matches!(current.state.life, Life::Condemned(_)) {
+            return Ok(Some(current.state));
+        }
+        let rescued = current.state.rescued();
+        let key = layout::blob(digest)?;
+        match self
+            .store()
+            .swap(&key, Some(&current.version), &rescued)
+            .await?
+        {
+            Swap::Stored(_) => Ok(Some(rescued)),
+            Swap::Conflict => Ok(None),
+        }
+    }
+
+    /// Makes a blob visible in this repository.
+    pub(crate) async fn link(&self, blob: &BlobState) -> Result<()> {
+        if let Some(extent) = blob.extent()
+            && blob.home.as_ref() != Some(&self.name)
+        {
+            let key = layout::link(extent, &self.name)?;
+            match self.store().swap(&key, None, &Link {}).await? {
+                Swap::Stored(_) | Swap::Conflict => {} // it is linked, whoever did it
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes an extent that no blob has, and then the session that names it: a crash in between
+    /// leaves the name, not bytes that nobody knows of.
+    pub(crate) async fn discard_upload(&self, extent: ExtentId) -> Result<()> {
+        self.store().environment.extents.delete(extent).await?;
+        self.store().clear(&[layout::upload(extent)?]).await
+    }
+
+    /// The live record of a blob, with a pending decision taken back.
+    pub(crate) async fn live_blob(&self, digest: &orlop_oci::Digest) -> Result<Option<BlobState>> {
+        let key = layout::blob(digest)?;
+        for _ in 0..ATTEMPTS {
+            let Some(current) = self.store().get::<BlobState>(&key).await? else {
+                return Ok(None);
+            };
+            if current.state.extent().is_none() {
+                return Ok(None);
+            }
+            if let Some(blob) = self.rescue_blob(digest, current).await? {
+                return Ok(Some(blob));
+            }
+        }
+        Err(contended(format_args!("blob {digest}")))
+    }
+}
+
+fn descriptor(verified: &Verified) -> Descriptor {
+    Descriptor::new(
+        MediaType::octet_stream(),
+        *verified.digest(),
+        verified.size(),
+    )
+}

@@ -1,0 +1,89 @@
+//! Reading manifests.
+
+use bytes::Bytes;
+use orlop_backend::RandomId;
+use orlop_oci::{Descriptor, Digest, Reference};
+
+use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::state::{Incarnation, ManifestState, TagState};
+use crate::{Result, layout};
+
+/// A manifest that a repository has.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoredManifest {
+    /// Media type, digest and size, with artifact type and annotations.
+    pub descriptor: Descriptor,
+    /// The exact bytes as they were pushed.
+    pub bytes: Bytes,
+}
+
+impl Repository {
+    /// A manifest by tag or digest, with its exact bytes; `None` if this repository does not have
+    /// it. One read by digest, two by tag.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Option<StoredManifest>> {
+        let (digest, incarnation) = match reference {
+            Reference::Digest(digest) => (*digest, None),
+            Reference::Tag(tag) => {
+                let key = layout::tag(&self.name, tag)?;
+                let stored = self.store().get::<TagState>(&key).await?;
+                let Some(target) = stored.and_then(|stored| stored.state.target) else {
+                    return Ok(None);
+                };
+                (target.digest, Some(target.manifest.0))
+            }
+        };
+        Ok(self
+            .read_manifest(&digest, incarnation)
+            .await?
+            .map(|(_, manifest)| manifest))
+    }
+
+    /// A manifest and its incarnation, if it lives; only in that one, if one is given.
+    pub(crate) async fn read_manifest(
+        &self,
+        digest: &Digest,
+        incarnation: Option<RandomId>,
+    ) -> Result<Option<(RandomId, StoredManifest)>> {
+        let key = layout::manifest(&self.name, digest)?;
+        let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
+            return Ok(None);
+        };
+        let ManifestState { header, bytes } = stored.state;
+        let (Incarnation::Live(live) | Incarnation::Condemned(live)) = header.life else {
+            return Ok(None);
+        };
+        let is_wanted = incarnation.is_none_or(|incarnation| incarnation == live.0);
+        Ok(header
+            .descriptor
+            .filter(|_| is_wanted)
+            .map(|descriptor| (live.0, StoredManifest { descriptor, bytes })))
+    }
+
+    /// The incarnation of a manifest that lives, with a collector's pending decision taken back
+    /// before the caller relies on it.
+    pub(crate) async fn live_manifest(&self, digest: &Digest) -> Result<Option<RandomId>> {
+        let key = layout::manifest(&self.name, digest)?;
+        for _ in 0..ATTEMPTS {
+            let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
+                return Ok(None);
+            };
+            let live = stored.state.live();
+            if !matches!(stored.state.header.life, Incarnation::Condemned(_)) {
+                return Ok(live);
+            }
+            let rescued = stored.state.rescued();
+            let swap = self
+                .store()
+                .swap(&key, Some(&stored.version), &rescued)
+                .await?;
+            if matches!(swap, orlop_backend::Swap::Stored(_)) {
+                return Ok(live);
+            }
+        }
+        Err(contended(format_args!(
+            "manifest {digest} of {}",
+            self.name
+        )))
+    }
+}

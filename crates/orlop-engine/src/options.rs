@@ -1,0 +1,74 @@
+//! The policies of a registry, and of a single call.
+
+use orlop_oci::{Digest, Tag};
+
+/// How a registry behaves where the spec leaves it open.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs)] // options are built with `..Default::default()`
+pub struct Options {
+    /// Largest manifest that is accepted, in bytes. The spec asks for 4 MiB at least.
+    pub manifest_bytes_max: usize,
+    /// What a manifest may refer to that is not there, unless a call says otherwise.
+    pub references: References,
+    /// Whether tags, manifests and blobs can be deleted.
+    pub deletes: Deletes,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            manifest_bytes_max: 4 << 20,
+            references: References::Sparse,
+            deletes: Deletes::Allowed,
+        }
+    }
+}
+
+/// What has to be in the repository before a manifest is accepted. A subject never has to be, nor
+/// do layers that must not be distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum References {
+    /// Every blob, and every manifest of an index.
+    Complete,
+    /// Every blob. An index may name manifests that are not there: a copy of some platforms of an
+    /// image keeps the digest of its index that way.
+    Sparse,
+    /// Nothing.
+    Unchecked,
+}
+
+/// Whether tags, manifests and blobs can be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deletes {
+    /// They can. A blob that a manifest of its repository refers to still cannot.
+    Allowed,
+    /// They cannot; each attempt is [`Unsupported`](crate::ErrorKind::Unsupported).
+    Refused,
+}
+
+/// How a manifest is put.
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::exhaustive_structs)] // options are built with `..Default::default()`
+pub struct PutManifest {
+    /// The tags to set on it, besides those it may have.
+    pub tags: Vec<Tag>,
+    /// What each of the tags must be before.
+    pub condition: Condition,
+    /// What it may refer to that is not there; `None` for the registry's own policy.
+    pub references: Option<References>,
+}
+
+/// What a tag must be before it is set: compare-and-swap for tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // there is nothing else to be
+pub enum Condition {
+    /// Whatever it is.
+    #[default]
+    Any,
+    /// Not there.
+    Absent,
+    /// On this manifest.
+    Is(Digest),
+}

@@ -1,0 +1,153 @@
+//! Pushing manifests.
+
+use orlop_backend::{Key, RandomId, Swap};
+use orlop_oci::{Descriptor, Manifest};
+
+use crate::references::edge_keys;
+use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::state::ManifestState;
+use crate::store::Stored;
+use crate::tag::NewTag;
+use crate::{Error, ErrorKind, PutManifest, Result, layout};
+
+impl Repository {
+    /// Stores a manifest and sets tags on it. When this returns, the manifest, its edges and the
+    /// tags are durable, and everything that the policy asks for is there and stays there.
+    ///
+    /// Fails with [`ErrorKind::ManifestBlobUnknown`] if something is missing, with
+    /// [`ErrorKind::ManifestTooLarge`] above the limit, and with [`ErrorKind::Precondition`] if a
+    /// tag is not what [`PutManifest::condition`] asks for. Tags are set one after the other: if
+    /// one of them fails, those before it are set.
+    ///
+    /// ```
+    /// use orlop_backend::Environment;
+    /// use orlop_engine::{Options, PutManifest, Registry};
+    /// use orlop_oci::{Algorithm, Manifest};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let registry = Registry::open(Environment::memory(), Options::default()).await?;
+    /// # let repository = registry.repository("app".parse()?);
+    /// let bytes = r#"{"schemaVersion":2,"manifests":[]}"#;
+    /// let index = Manifest::parse(bytes.into(), None, Algorithm::Sha256)?;
+    /// let put = PutManifest { tags: vec!["v1".parse()?, "latest".parse()?], ..Default::default() };
+    /// repository.put_manifest(&index, &put).await?;
+    /// let pulled = repository.manifest(&"latest".parse()?).await?.expect("it was pushed");
+    /// assert_eq!(pulled.bytes, bytes);
+    /// # Ok::<(), orlop_engine::Error>(()) }).unwrap();
+    /// ```
+    pub async fn put_manifest(&self, manifest: &Manifest, put: &PutManifest) -> Result<Descriptor> {
+        self.check_size(manifest)?;
+        let digest = manifest.digest();
+        for _ in 0..ATTEMPTS {
+            let tags = self.new_tags(digest, &put.tags, put.condition).await?;
+            let Some(incarnation) = self.push(manifest, put, &tags).await? else {
+                continue; // somebody pushed or deleted it at this moment
+            };
+            for tag in tags {
+                self.set(tag, digest, incarnation, put.condition).await?;
+            }
+            return Ok(manifest.descriptor());
+        }
+        Err(contended(format_args!(
+            "manifest {digest} of {}",
+            self.name
+        )))
+    }
+
+    /// Makes the manifest live and returns its incarnation; `None` if it has to be tried again.
+    async fn push(
+        &self,
+        manifest: &Manifest,
+        put: &PutManifest,
+        tags: &[NewTag],
+    ) -> Result<Option<RandomId>> {
+        let key = layout::manifest(&self.name, manifest.digest())?;
+        let current = self.store().get::<ManifestState>(&key).await?;
+        let tag_edges = self.tag_edges(manifest.digest(), tags)?;
+        if let Some(live) = current.as_ref().and_then(|current| current.state.live()) {
+            self.store().mark(&tag_edges).await?;
+            // Again, after the tags' edges are there: who deletes it now will see them.
+            if self.live_manifest(manifest.digest()).await? == Some(live) {
+                return Ok(Some(live));
+            }
+            self.store().clear(&tag_edges).await?; // no tag was tried with them
+            return Ok(None);
+        }
+        self.push_new(manifest, put, current, tag_edges).await
+    }
+
+    /// Edges, then checks, then the manifest. A collector does it the other way round: it makes
+    /// its intention known in the blob's record, and then looks for edges. So one of the two sees
+    /// the other, and no order of steps leaves a manifest without a blob.
+    async fn push_new(
+        &self,
+        manifest: &Manifest,
+        put: &PutManifest,
+        current: Option<Stored<ManifestState>>,
+        tag_edges: Vec<Key>,
+    ) -> Result<Option<RandomId>> {
+        let store = self.store();
+        let incarnation = store.random_id()?;
+        let mut edges = edge_keys(&self.name, manifest, incarnation)?;
+        edges.extend(tag_edges);
+        store.mark(&edges).await?;
+        let policy = put.references.unwrap_or(self.shared.options.references);
+        let sessions = match self.check_references(manifest, policy).await {
+            Ok(sessions) => sessions,
+            Err(error) => {
+                store.clear(&edges).await?; // the incarnation was never tried
+                return Err(error);
+            }
+        };
+        self.make().await?;
+        let (state, version) = match current {
+            Some(Stored { state, version }) => (state, Some(version)),
+            None => (ManifestState::empty(), None),
+        };
+        if state.is_fenced(incarnation) {
+            return Ok(None);
+        }
+        let key = layout::manifest(&self.name, manifest.digest())?;
+        let state = state.pushed(incarnation, manifest.descriptor(), manifest.bytes().clone());
+        // The one attempt of this incarnation. If it fails with an error, it may still happen,
+        // so its edges stay for a collector to judge.
+        match store.swap(&key, version.as_ref(), &state).await? {
+            Swap::Stored(_) => {}
+            Swap::Conflict => {
+                // Another one's, or the echo of our own: only if it is not ours are the edges dead.
+                let now = store.get::<ManifestState>(&key).await?;
+                if now.and_then(|now| now.state.live()) != Some(incarnation) {
+                    store.clear(&edges).await?;
+                    return Ok(None);
+                }
+            }
+        }
+        // Until now they told a collector of blobs that nothing refers to.
+        store.clear(&sessions).await?;
+        Ok(Some(incarnation))
+    }
+
+    fn check_size(&self, manifest: &Manifest) -> Result<()> {
+        let (size, max) = (
+            manifest.bytes().len(),
+            self.shared.options.manifest_bytes_max,
+        );
+        if size > max {
+            let digest = manifest.digest();
+            let message = format!("manifest {digest} has {size} bytes, at most {max} are allowed");
+            return Err(Error::new(ErrorKind::ManifestTooLarge, message));
+        }
+        let edges = manifest.edges().count();
+        if edges > EDGES_MAX {
+            let digest = manifest.digest();
+            let message = format!(
+                "manifest {digest} has {edges} references, at most {EDGES_MAX} are allowed"
+            );
+            return Err(Error::new(ErrorKind::ManifestInvalid, message));
+        }
+        Ok(())
+    }
+}
+
+/// Most references that a manifest may have: each is a marker of its own.
+const EDGES_MAX: usize = 10_000;

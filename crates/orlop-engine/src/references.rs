@@ -1,0 +1,123 @@
+//! What a manifest refers to: the edges that keep it alive, and whether it is there.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use orlop_backend::{Key, RandomId};
+use orlop_oci::{Digest, Manifest, RepositoryName, Role};
+
+use crate::repository::Repository;
+use crate::{Error, ErrorKind, References, Result, layout};
+
+/// The keys of all edges that an incarnation of a manifest makes. The only function that knows
+/// them: a push marks them, a delete clears them.
+pub(crate) fn edge_keys(
+    repository: &RepositoryName,
+    manifest: &Manifest,
+    incarnation: RandomId,
+) -> Result<Vec<Key>> {
+    let source = manifest.digest();
+    let name = layout::edge_name(source, incarnation);
+    let mut keys = manifest
+        .edges()
+        .map(|edge| {
+            let target = &edge.target.digest;
+            match edge.role {
+                Role::Child => layout::child_edge(repository, target, source, incarnation),
+                Role::Subject => Ok(layout::referrers(repository, target)?.key(&name)?),
+                _ => Ok(layout::blob_edges(target, repository)?.key(&name)?),
+            }
+        })
+        .collect::<Result<Vec<Key>>>()?;
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// The digests of all blobs that a manifest refers to.
+pub(crate) fn blobs(manifest: &Manifest) -> Vec<Digest> {
+    let mut blobs: Vec<Digest> = manifest
+        .edges()
+        .filter(|edge| edge.role.is_blob())
+        .map(|edge| edge.target.digest)
+        .collect();
+    blobs.sort_unstable();
+    blobs.dedup();
+    blobs
+}
+
+impl Repository {
+    /// Makes sure that what a manifest refers to is there, as far as the policy asks, and returns
+    /// the upload sessions of its blobs, which have done their duty once the manifest is there.
+    ///
+    /// To be called after the manifest's edges are marked: a collector that missed the edges has
+    /// made its decision known before, and each check here takes that decision back or sees that
+    /// it is final.
+    pub(crate) async fn check_references(
+        &self,
+        manifest: &Manifest,
+        policy: References,
+    ) -> Result<Vec<Key>> {
+        let mut targets: BTreeMap<Digest, Role> = BTreeMap::new();
+        for edge in manifest.edges() {
+            // If a digest is there twice, the stricter role counts, which is the smaller one.
+            let role = targets.entry(edge.target.digest).or_insert(edge.role);
+            if *role == Role::NondistributableLayer {
+                *role = edge.role;
+            }
+        }
+        let sessions: Vec<Option<Key>> = stream::iter(targets)
+            .map(|(digest, role)| async move {
+                match role {
+                    Role::Subject => Ok(None), // need not exist
+                    Role::Child => self.check_child(manifest, &digest, policy).await,
+                    role => self.check_blob(manifest, &digest, role, policy).await,
+                }
+            })
+            .buffer_unordered(CHECKS_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(sessions.into_iter().flatten().collect())
+    }
+
+    async fn check_child(
+        &self,
+        manifest: &Manifest,
+        child: &Digest,
+        policy: References,
+    ) -> Result<Option<Key>> {
+        let is_there = self.live_manifest(child).await?.is_some();
+        if is_there || policy != References::Complete {
+            return Ok(None);
+        }
+        Err(self.missing(manifest, "manifest", child))
+    }
+
+    async fn check_blob(
+        &self,
+        manifest: &Manifest,
+        digest: &Digest,
+        role: Role,
+        policy: References,
+    ) -> Result<Option<Key>> {
+        let blob = match self.live_blob(digest).await? {
+            Some(blob) if self.sees(&blob).await? => Some(blob),
+            _ => None,
+        };
+        match blob.and_then(|blob| blob.extent()) {
+            Some(extent) => Ok(Some(layout::upload(extent)?)),
+            None if role == Role::NondistributableLayer || policy == References::Unchecked => {
+                Ok(None)
+            }
+            None => Err(self.missing(manifest, "blob", digest)),
+        }
+    }
+
+    fn missing(&self, manifest: &Manifest, what: &str, target: &Digest) -> Error {
+        let (source, name) = (manifest.digest(), &self.name);
+        let message = format!("manifest {source} refers to {what} {target}, which {name} has not");
+        Error::new(ErrorKind::ManifestBlobUnknown, message)
+    }
+}
+
+const CHECKS_AT_ONCE: usize = 16;

@@ -1,0 +1,117 @@
+//! A store, opened.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use orlop_backend::{Environment, Swap};
+use orlop_oci::RepositoryName;
+
+use crate::state::{StoreState, seconds};
+use crate::store::Store;
+use crate::{Error, ErrorKind, Options, Page, Repository, Result, layout};
+
+/// A registry: all repositories of one store.
+///
+/// Cheap to clone. Any number of processes may have the same store open.
+///
+/// ```
+/// use orlop_backend::Environment;
+/// use orlop_engine::{Options, Registry};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let registry = Registry::open(Environment::memory(), Options::default()).await?;
+/// let repository = registry.repository("library/nginx".parse()?);
+/// assert!(!repository.exists().await?);
+/// # Ok::<(), orlop_engine::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Registry {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all handles of a registry share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) options: Options,
+}
+
+impl Registry {
+    /// Opens the store of `environment`, and makes it one if it is empty. At most three calls to
+    /// the backend, whatever the store holds.
+    ///
+    /// Fails with [`ErrorKind::Unsupported`] if the store has a layout of another version.
+    pub async fn open(environment: Environment, options: Options) -> Result<Self> {
+        let store = Store { environment };
+        let key = layout::store()?;
+        let found = match store.get::<StoreState>(&key).await? {
+            Some(found) => found.state,
+            None => {
+                let made = StoreState {
+                    layout: LAYOUT,
+                    id: store.random_id()?.to_string(),
+                    created: seconds(store.environment.clock.now()),
+                };
+                match store.swap(&key, None, &made).await? {
+                    Swap::Stored(_) => made,
+                    // Another process opened it at the same moment.
+                    Swap::Conflict => match store.get::<StoreState>(&key).await? {
+                        Some(found) => found.state,
+                        None => made,
+                    },
+                }
+            }
+        };
+        if found.layout != LAYOUT {
+            let message = format!(
+                "the store has layout {}, this version understands {LAYOUT}",
+                found.layout
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let shared = Arc::new(Shared { store, options });
+        Ok(Self { shared })
+    }
+
+    /// One repository, whether it exists or not: pushing a manifest makes it exist.
+    pub fn repository(&self, name: RepositoryName) -> Repository {
+        Repository {
+            shared: self.shared.clone(),
+            name,
+        }
+    }
+
+    /// The policies it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Up to `limit` repositories that come behind `after`, which need not exist.
+    ///
+    /// They are ordered component by component: `a`, then all of `a/…`, then `a-b`. What a page
+    /// costs does not depend on how many there are.
+    pub async fn repositories(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RepositoryName>> {
+        let after = after.map(|after| after.replace('/', "!"));
+        let prefix = layout::repositories()?;
+        let mut list = self
+            .shared
+            .store
+            .environment
+            .records
+            .list(&prefix, after.as_deref());
+        let mut names = Vec::new();
+        while names.len() <= limit
+            && let Some(entry) = list.try_next().await?
+        {
+            names.extend(layout::unflat(entry.key.name()));
+        }
+        Ok(Page::cut(names, limit, ToString::to_string))
+    }
+}
+
+/// The version of the key space and of what the records hold.
+const LAYOUT: u32 = 1;

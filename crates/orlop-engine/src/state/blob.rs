@@ -1,0 +1,83 @@
+//! A blob's record: its digest's way to its bytes.
+
+use orlop_backend::ExtentId;
+use orlop_oci::RepositoryName;
+use serde::{Deserialize, Serialize};
+
+use super::json_state;
+use super::text::Text;
+
+/// What is known of a digest. An absent record is a dead one without trash and fences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BlobState {
+    pub(crate) life: Life,
+    /// Length of the blob in bytes; 0 when dead.
+    pub(crate) size: u64,
+    /// The repository that it was pushed to first, where it is visible without a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) home: Option<RepositoryName>,
+    /// Extents that left service and are still to be deleted. None of them ever comes back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) trash: Vec<Text<ExtentId>>,
+    /// Extents that may not be installed any more: a collector gave up on their uploads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fenced: Vec<Text<ExtentId>>,
+}
+
+json_state!(BlobState);
+
+/// Whether there are bytes, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Life {
+    /// The bytes are in this extent.
+    Live(Text<ExtentId>),
+    /// The same, but a collector is about to decide. Whoever relies on the blob makes it live
+    /// again, which takes the decision back.
+    Condemned(Text<ExtentId>),
+    /// There are none.
+    Dead,
+}
+
+impl BlobState {
+    /// The state of a digest that nothing is known of.
+    pub(crate) fn dead() -> Self {
+        Self {
+            life: Life::Dead,
+            size: 0,
+            home: None,
+            trash: Vec::new(),
+            fenced: Vec::new(),
+        }
+    }
+
+    /// Where the bytes are.
+    pub(crate) fn extent(&self) -> Option<ExtentId> {
+        match self.life {
+            Life::Live(extent) | Life::Condemned(extent) => Some(extent.0),
+            Life::Dead => None,
+        }
+    }
+
+    pub(crate) fn is_fenced(&self, extent: ExtentId) -> bool {
+        self.fenced.iter().any(|fenced| fenced.0 == extent)
+    }
+
+    /// The same blob in the extent that was uploaded for it.
+    pub(crate) fn installed(self, extent: ExtentId, size: u64, home: RepositoryName) -> Self {
+        Self {
+            life: Life::Live(Text(extent)),
+            size,
+            home: Some(home),
+            ..self
+        }
+    }
+
+    /// The same blob with a pending decision taken back.
+    pub(crate) fn rescued(mut self) -> Self {
+        if let Life::Condemned(extent) = self.life {
+            self.life = Life::Live(extent);
+        }
+        self
+    }
+}

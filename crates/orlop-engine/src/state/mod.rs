@@ -1,0 +1,54 @@
+//! What each kind of record holds. `docs/format.md` draws them.
+//!
+//! All are JSON, which a person can read and a later version can extend; a manifest's own bytes
+//! follow its JSON unchanged.
+
+mod blob;
+mod candidate;
+mod manifest;
+mod session;
+mod small;
+mod tag;
+mod text;
+
+pub(crate) use blob::{BlobState, Life};
+pub(crate) use candidate::Candidate;
+pub(crate) use manifest::{Incarnation, ManifestState};
+pub(crate) use session::seconds;
+pub(crate) use session::{Session, Stage};
+pub(crate) use small::{Link, RepositoryState, StoreState};
+pub(crate) use tag::{TagState, TagTarget};
+pub(crate) use text::Text;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A state that is JSON and nothing else.
+macro_rules! json_state {
+    ($($state:ty),*) => {
+        $(impl $crate::store::State for $state {
+            fn encode(&self) -> Result<bytes::Bytes, String> {
+                $crate::state::encode_json(self)
+            }
+
+            fn decode(value: bytes::Bytes) -> Result<Self, String> {
+                $crate::state::decode_json(&value)
+            }
+        })*
+    };
+}
+use json_state;
+
+fn encode_json(state: &impl Serialize) -> Result<Bytes, String> {
+    serde_json::to_vec(state)
+        .map(Bytes::from)
+        .map_err(|error| error.to_string())
+}
+
+fn decode_json<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(value).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! An upload session's record: all that any process needs to go on with it.
+
+use std::time::{Duration, SystemTime};
+
+use orlop_backend::Checkpoint;
+use orlop_oci::{Algorithm, Digest, HashState, Hasher, Invalid, RepositoryName};
+use serde::{Deserialize, Serialize};
+
+use super::json_state;
+use super::text::hex;
+
+/// An upload session. Its id is also that of the extent it writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) stage: Stage,
+    pub(crate) repository: RepositoryName,
+    /// Seconds since 1970.
+    started: u64,
+    /// Bytes that are durable, which are also those that are hashed.
+    pub(crate) offset: u64,
+    algorithm: String,
+    #[serde(with = "hex")]
+    hash_state: Vec<u8>,
+    /// The backend's own words about where the bytes lie.
+    #[serde(with = "hex")]
+    token: Vec<u8>,
+}
+
+json_state!(Session);
+
+/// How far an upload has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stage {
+    /// It takes bytes.
+    Open,
+    /// It takes no more bytes from another process, and is to become this blob. Written before
+    /// the blob's record, so that a collector knows where to look for what became of it.
+    Sealed(Digest),
+    /// It was given up.
+    Aborted,
+}
+
+impl Session {
+    pub(crate) fn new(
+        repository: RepositoryName,
+        stage: Stage,
+        algorithm: Algorithm,
+        now: SystemTime,
+    ) -> Self {
+        let mut session = Self {
+            stage,
+            repository,
+            started: seconds(now),
+            offset: 0,
+            algorithm: String::new(),
+            hash_state: Vec::new(),
+            token: Vec::new(),
+        };
+        session.advance(&Hasher::new(algorithm), Checkpoint::start());
+        session
+    }
+
+    /// Takes over how far bytes and hash have come.
+    pub(crate) fn advance(&mut self, hasher: &Hasher, checkpoint: Checkpoint) {
+        let state = hasher.state();
+        self.offset = checkpoint.len;
+        self.algorithm = state.algorithm().to_string();
+        self.hash_state = state.as_bytes().to_vec();
+        self.token = checkpoint.token.to_vec();
+    }
+
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            len: self.offset,
+            token: self.token.clone().into(),
+        }
+    }
+
+    /// The hash of all bytes up to the offset, without reading any of them.
+    pub(crate) fn hasher(&self) -> Result<Hasher, Invalid> {
+        let algorithm = self.algorithm.parse()?;
+        Hasher::resume(&HashState::new(
+            algorithm,
+            self.offset,
+            self.hash_state.clone(),
+        ))
+    }
+}
+
+/// Seconds since 1970; a clock before that counts as its beginning.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.as_ref().map_or(0, Duration::as_secs)
+}

@@ -1,0 +1,75 @@
+//! Typed access to records.
+
+use bytes::Bytes;
+use orlop_backend::{
+    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, Key, RandomId,
+    Removal, Swap, Version,
+};
+
+use crate::Result;
+
+/// The records of a store as the engine's own types.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pub(crate) environment: Environment,
+}
+
+/// What a record holds, in the form in which it is stored.
+pub(crate) trait State: Sized {
+    fn encode(&self) -> Result<Bytes, String>;
+    fn decode(value: Bytes) -> Result<Self, String>;
+}
+
+/// A record that was read: what it holds, and what a swap must expect to change it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored<T> {
+    pub(crate) state: T,
+    pub(crate) version: Version,
+}
+
+impl Store {
+    pub(crate) async fn get<T: State>(&self, key: &Key) -> Result<Option<Stored<T>>> {
+        let Some(record) = self.environment.records.get(key).await? else {
+            return Ok(None);
+        };
+        let state = T::decode(record.value).map_err(|reason| {
+            let message = format!("record {key} is corrupt: {reason}");
+            BackendError::new(BackendErrorKind::Corrupt, message)
+        })?;
+        Ok(Some(Stored {
+            state,
+            version: record.version,
+        }))
+    }
+
+    /// Stores `state` if the record is still the one that was read; `None` for absent.
+    pub(crate) async fn swap<T: State>(
+        &self,
+        key: &Key,
+        expected: Option<&Version>,
+        state: &T,
+    ) -> Result<Swap> {
+        let expected = expected.map_or(Expected::Absent, Expected::Version);
+        let value = state.encode().map_err(|reason| {
+            let message = format!("record {key} cannot be stored: {reason}");
+            BackendError::new(BackendErrorKind::Misuse, message)
+        })?;
+        Ok(self.environment.records.swap(key, expected, value).await?)
+    }
+
+    pub(crate) async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
+        Ok(self.environment.records.remove(key, version).await?)
+    }
+
+    pub(crate) async fn mark(&self, keys: &[Key]) -> Result<()> {
+        Ok(self.environment.records.mark(keys).await?)
+    }
+
+    pub(crate) async fn clear(&self, keys: &[Key]) -> Result<()> {
+        Ok(self.environment.records.clear(keys).await?)
+    }
+
+    pub(crate) fn random_id(&self) -> Result<RandomId> {
+        Ok(self.environment.entropy.random_id()?)
+    }
+}

@@ -1,0 +1,250 @@
+//! Tags: names on manifests, changed by compare-and-swap.
+
+use futures::{StreamExt, TryStreamExt};
+use orlop_backend::{Key, RandomId, Removal, Swap};
+use orlop_oci::{Digest, Tag};
+
+use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::state::{TagState, TagTarget, Text};
+use crate::store::Stored;
+use crate::{Condition, Error, ErrorKind, Page, Result, layout};
+
+/// A tag that is about to be set.
+#[derive(Debug)]
+pub(crate) struct NewTag {
+    tag: Tag,
+    incarnation: RandomId,
+}
+
+impl Repository {
+    /// Up to `limit` tags that come behind `after`, which need not exist, in the order of their
+    /// bytes. What a page costs does not depend on how many there are.
+    pub async fn tags(&self, after: Option<&str>, limit: usize) -> Result<Page<Tag>> {
+        let prefix = layout::tags(&self.name)?;
+        let list = self.store().environment.records.list(&prefix, after);
+        let tags: Vec<Tag> = list
+            .try_filter_map(|entry| async move { Ok(entry.key.name().parse().ok()) })
+            .take(limit.saturating_add(1))
+            .try_collect()
+            .await?;
+        Ok(Page::cut(tags, limit, ToString::to_string))
+    }
+
+    /// Sets a tag on a manifest that is there already; durable when this returns. `false` if this
+    /// repository has no such manifest. Fails with [`ErrorKind::Precondition`] if the tag is not
+    /// as `condition` asks.
+    pub async fn set_tag(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
+        let tags = self
+            .new_tags(digest, std::slice::from_ref(tag), condition)
+            .await?;
+        let edges = self.tag_edges(digest, &tags)?;
+        self.store().mark(&edges).await?;
+        // After the edge: who deletes the manifest from here on will see it.
+        let Some(manifest) = self.live_manifest(digest).await? else {
+            self.store().clear(&edges).await?;
+            return Ok(false);
+        };
+        for tag in tags {
+            self.set(tag, digest, manifest, condition).await?;
+        }
+        Ok(true)
+    }
+
+    /// Deletes a tag; the manifest stays. `false` if it was not there. Gone for good when this
+    /// returns.
+    pub async fn delete_tag(&self, tag: &Tag) -> Result<bool> {
+        self.check_deletes_allowed()?;
+        let key = layout::tag(&self.name, tag)?;
+        for _ in 0..ATTEMPTS {
+            let Some(stored) = self.store().get::<TagState>(&key).await? else {
+                return Ok(false);
+            };
+            let Some(target) = stored.state.target.clone() else {
+                return Ok(false);
+            };
+            if self.empty_tag(&key, stored).await? {
+                let edge = layout::tag_edge(&self.name, &target.digest, tag, target.incarnation.0)?;
+                self.store().clear(&[edge]).await?;
+                return Ok(true);
+            }
+        }
+        Err(contended(format_args!("tag {tag} of {}", self.name)))
+    }
+
+    /// Takes a tag's target away if the record is still the one that was read. The record goes
+    /// with it, unless it holds fences that must be kept up.
+    pub(crate) async fn empty_tag(&self, key: &Key, stored: Stored<TagState>) -> Result<bool> {
+        if stored.state.fenced.is_empty() {
+            let removal = self.store().remove(key, &stored.version).await?;
+            return Ok(removal == Removal::Removed);
+        }
+        let empty = TagState {
+            target: None,
+            ..stored.state
+        };
+        let swap = self
+            .store()
+            .swap(key, Some(&stored.version), &empty)
+            .await?;
+        Ok(matches!(swap, Swap::Stored(_)))
+    }
+
+    /// Gives each tag an incarnation that will be on `digest`, after a first look at whether
+    /// `condition` holds, so that a call that cannot succeed stores nothing.
+    pub(crate) async fn new_tags(
+        &self,
+        digest: &Digest,
+        tags: &[Tag],
+        condition: Condition,
+    ) -> Result<Vec<NewTag>> {
+        let mut new = Vec::with_capacity(tags.len());
+        for tag in tags {
+            if condition != Condition::Any {
+                let key = layout::tag(&self.name, tag)?;
+                let current = self.store().get::<TagState>(&key).await?;
+                self.check(tag, digest, current.as_ref(), condition).await?;
+            }
+            new.push(NewTag {
+                tag: tag.clone(),
+                incarnation: self.store().random_id()?,
+            });
+        }
+        Ok(new)
+    }
+
+    pub(crate) fn tag_edges(&self, digest: &Digest, tags: &[NewTag]) -> Result<Vec<Key>> {
+        let edge = |new: &NewTag| layout::tag_edge(&self.name, digest, &new.tag, new.incarnation);
+        tags.iter().map(edge).collect()
+    }
+
+    /// Sets a tag whose edge is marked on a manifest that was seen alive after that.
+    pub(crate) async fn set(
+        &self,
+        new: NewTag,
+        digest: &Digest,
+        manifest: RandomId,
+        condition: Condition,
+    ) -> Result<()> {
+        let store = self.store();
+        let NewTag {
+            tag,
+            mut incarnation,
+        } = new;
+        let key = layout::tag(&self.name, &tag)?;
+        for _ in 0..ATTEMPTS {
+            let edge = layout::tag_edge(&self.name, digest, &tag, incarnation)?;
+            let current = store.get::<TagState>(&key).await?;
+            if let Err(error) = self.check(&tag, digest, current.as_ref(), condition).await {
+                store.clear(&[edge]).await?;
+                return Err(error);
+            }
+            let (state, version) = match current {
+                Some(Stored { state, version }) => (state, Some(version)),
+                None => (TagState::empty(), None),
+            };
+            if state.is_on(digest, manifest) {
+                return store.clear(&[edge]).await; // it is set; the edge was not needed
+            }
+            if !state.is_fenced(incarnation) {
+                let target = TagTarget {
+                    digest: *digest,
+                    manifest: Text(manifest),
+                    incarnation: Text(incarnation),
+                };
+                let displaced = state.target.clone();
+                let next = TagState {
+                    target: Some(target),
+                    ..state
+                };
+                // The one attempt of this incarnation; after an error it may still happen.
+                if let Swap::Stored(_) = store.swap(&key, version.as_ref(), &next).await? {
+                    return self.settle(&tag, digest, manifest, displaced).await;
+                }
+                let now = store.get::<TagState>(&key).await?;
+                let now = now.and_then(|now| now.state.target);
+                if now.is_some_and(|now| now.incarnation.0 == incarnation) {
+                    return self.settle(&tag, digest, manifest, displaced).await;
+                }
+            }
+            // Lost: this incarnation is over, and so is its edge. Try with a new one.
+            store.clear(&[edge]).await?;
+            incarnation = store.random_id()?;
+            store
+                .mark(&[layout::tag_edge(&self.name, digest, &tag, incarnation)?])
+                .await?;
+            self.check_alive(digest, manifest).await?;
+        }
+        Err(contended(format_args!("tag {tag} of {}", self.name)))
+    }
+
+    /// After a tag was set: the edge of the one it displaced is dead; and if the manifest was
+    /// deleted at this very moment, its tags go with it, this one too.
+    async fn settle(
+        &self,
+        tag: &Tag,
+        digest: &Digest,
+        manifest: RandomId,
+        displaced: Option<TagTarget>,
+    ) -> Result<()> {
+        if let Some(old) = displaced {
+            let edge = layout::tag_edge(&self.name, &old.digest, tag, old.incarnation.0)?;
+            self.store().clear(&[edge]).await?;
+        }
+        let Err(error) = self.check_alive(digest, manifest).await else {
+            return Ok(());
+        };
+        let key = layout::tag(&self.name, tag)?;
+        if let Some(stored) = self.store().get::<TagState>(&key).await?
+            && stored.state.is_on(digest, manifest)
+        {
+            self.empty_tag(&key, stored).await?;
+        }
+        Err(error)
+    }
+
+    async fn check_alive(&self, digest: &Digest, manifest: RandomId) -> Result<()> {
+        if self.live_manifest(digest).await? == Some(manifest) {
+            return Ok(());
+        }
+        let message = format!(
+            "manifest {digest} of {} was deleted while it was tagged",
+            self.name
+        );
+        Err(Error::new(ErrorKind::ManifestUnknown, message))
+    }
+
+    /// Whether a tag is as `condition` asks. One whose manifest is gone is not there.
+    async fn check(
+        &self,
+        tag: &Tag,
+        digest: &Digest,
+        current: Option<&Stored<TagState>>,
+        condition: Condition,
+    ) -> Result<()> {
+        if condition == Condition::Any {
+            return Ok(());
+        }
+        let target = current.and_then(|current| current.state.target.as_ref());
+        let found = match target {
+            Some(target) => self
+                .read_manifest(&target.digest, Some(target.manifest.0))
+                .await?
+                .map(|_| target.digest),
+            None => None,
+        };
+        let (holds, expected) = match condition {
+            Condition::Any => (true, String::new()),
+            Condition::Absent => (found.is_none(), "no such tag".to_owned()),
+            Condition::Is(wanted) => (found == Some(wanted), wanted.to_string()),
+        };
+        if holds {
+            return Ok(());
+        }
+        let found = found.map_or("no such tag".to_owned(), |found| found.to_string());
+        let message = format!(
+            "tag {tag} of {} is not put on {digest}: expected {expected}, found {found}",
+            self.name
+        );
+        Err(Error::new(ErrorKind::Precondition, message))
+    }
+}

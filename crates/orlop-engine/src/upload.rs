@@ -1,0 +1,315 @@
+//! A blob on its way in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
+use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Invalid, Verified};
+
+use crate::repository::Repository;
+use crate::state::{Session, Stage};
+use crate::store::Stored;
+use crate::{Error, ErrorKind, Result, layout};
+
+/// An upload session that this caller goes on with.
+///
+/// All of its state is in the store, changed by compare-and-swap: any process can take it up at
+/// its offset with [`Repository::resume_upload`], without reading a byte again. Of two that write
+/// to one session, exactly one wins each step.
+///
+/// Dropping it loses the bytes since the last [`Upload::pause`], as a crash does.
+///
+/// ```
+/// use orlop_backend::Environment;
+/// use orlop_engine::{Options, Registry};
+/// use orlop_oci::{Algorithm, Digest};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let registry = Registry::open(Environment::memory(), Options::default()).await?;
+/// let repository = registry.repository("app".parse()?);
+///
+/// let mut upload = repository.begin_upload(Algorithm::Sha256).await?;
+/// upload.write("hel".into()).await?;
+/// let id = upload.id();
+/// assert_eq!(upload.pause().await?, 3);
+///
+/// let mut upload = repository.resume_upload(&id, Some(3)).await?.expect("it is there");
+/// upload.write("lo".into()).await?;
+/// let digest = Digest::of(Algorithm::Sha256, b"hello");
+/// assert_eq!(upload.commit(&digest).await?.size, 5);
+/// # Ok::<(), orlop_engine::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "an upload that is dropped loses what followed its last pause"]
+pub struct Upload {
+    repository: Repository,
+    extent: ExtentId,
+    session: Session,
+    version: Version,
+    hasher: Hasher,
+    /// Claimed with the first write.
+    appender: Option<Box<dyn Appender>>,
+    /// Whether nobody else can know of the session yet.
+    is_own: bool,
+}
+
+/// The name of an upload session. Whoever knows it can write to it, so it is random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UploadId(ExtentId);
+
+impl Repository {
+    /// Starts an upload. The session is durable when this returns.
+    ///
+    /// `algorithm` is the one that the digest is expected to have; committing with another one
+    /// costs one more reading of the bytes.
+    pub async fn begin_upload(&self, algorithm: Algorithm) -> Result<Upload> {
+        self.begin(algorithm, Stage::Open).await
+    }
+
+    /// Starts an upload whose digest is known already and that comes in one go: one step less at
+    /// the end. It cannot be taken up by another process.
+    pub async fn begin_upload_of(&self, digest: &Digest) -> Result<Upload> {
+        self.begin(digest.algorithm(), Stage::Sealed(*digest)).await
+    }
+
+    /// Takes up an upload where it was paused; `None` if this repository has no such upload.
+    ///
+    /// With `at`, fails with [`ErrorKind::RangeInvalid`] if that is not where the upload ends; it
+    /// stays as it is. Costs one read; to learn how far an upload has come, look at
+    /// [`Upload::offset`] and drop it.
+    pub async fn resume_upload(&self, id: &UploadId, at: Option<u64>) -> Result<Option<Upload>> {
+        let Some(Stored { state, version }) =
+            self.store().get::<Session>(&layout::upload(id.0)?).await?
+        else {
+            return Ok(None);
+        };
+        if state.repository != self.name || state.stage != Stage::Open {
+            return Ok(None);
+        }
+        if let Some(at) = at.filter(|at| *at != state.offset) {
+            let offset = state.offset;
+            let message = format!("upload {id} goes on at byte {offset}, the chunk begins at {at}");
+            return Err(Error::new(ErrorKind::RangeInvalid, message));
+        }
+        let hasher = state.hasher().map_err(|invalid| {
+            let message = format!("upload {id} cannot go on: {invalid}");
+            Error::new(ErrorKind::Corrupt, message)
+        })?;
+        Ok(Some(Upload {
+            repository: self.clone(),
+            extent: id.0,
+            session: state,
+            version,
+            hasher,
+            appender: None,
+            is_own: false,
+        }))
+    }
+
+    async fn begin(&self, algorithm: Algorithm, stage: Stage) -> Result<Upload> {
+        let store = self.store();
+        let extent = ExtentId::from(store.random_id()?);
+        let now = store.environment.clock.now();
+        let session = Session::new(self.name.clone(), stage, algorithm, now);
+        // Before any byte is stored, so that a collector finds what a crash leaves of them.
+        let swap = store.swap(&layout::upload(extent)?, None, &session).await?;
+        let Swap::Stored(version) = swap else {
+            let message = format!("upload {extent} exists already, though its id is random");
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        };
+        Ok(Upload {
+            repository: self.clone(),
+            extent,
+            session,
+            version,
+            hasher: Hasher::new(algorithm),
+            appender: None,
+            is_own: true,
+        })
+    }
+}
+
+impl Repository {
+    /// Reads what was written, because the client named another algorithm at the end.
+    async fn hash_extent(&self, extent: ExtentId, algorithm: Algorithm) -> Result<Verified> {
+        let extents = &self.store().environment.extents;
+        let Some(mut bytes) = extents.read(extent, 0..u64::MAX).await? else {
+            let message = format!("upload {extent} was given up while it ended");
+            return Err(Error::new(ErrorKind::UploadUnknown, message));
+        };
+        let mut hasher = Hasher::new(algorithm);
+        while let Some(bytes) = bytes.try_next().await? {
+            hasher.update(&bytes);
+        }
+        Ok(hasher.finish())
+    }
+}
+
+impl Upload {
+    /// The name under which any process can take it up.
+    pub fn id(&self) -> UploadId {
+        UploadId(self.extent)
+    }
+
+    /// How many bytes it has, those included that are not durable yet.
+    pub fn offset(&self) -> u64 {
+        self.hasher.size()
+    }
+
+    /// Adds bytes. Memory is bounded by back-pressure; nothing is durable before
+    /// [`Upload::pause`] or [`Upload::commit`].
+    ///
+    /// Fails with [`ErrorKind::UploadConflict`] if somebody else writes to this session. After an
+    /// error the upload can be taken up again at its last pause.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        if !bytes.is_empty() {
+            // The appender writes in the background while this thread hashes.
+            self.claim().await?.write(bytes.clone()).await?;
+            self.hasher.update(&bytes);
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that was written, and returns the offset at which any process can
+    /// go on. Fails with [`ErrorKind::UploadConflict`] if somebody else was faster; then nothing
+    /// of what this caller wrote counts.
+    pub async fn pause(mut self) -> Result<u64> {
+        if let Some(appender) = &mut self.appender {
+            let checkpoint = appender.checkpoint().await?;
+            self.session.advance(&self.hasher, checkpoint);
+            // The claim is held until the session says how far it has come: whoever claims
+            // before that would go on at the old offset and destroy what is acknowledged here.
+            self.store_session().await?;
+        }
+        Ok(self.session.offset)
+    }
+
+    /// Ends the upload as the blob `claimed`, visible in this repository and durable when this
+    /// returns. No byte is copied or moved.
+    ///
+    /// Fails with [`ErrorKind::DigestInvalid`] if the bytes have another digest: nothing becomes
+    /// visible, and the upload stays at its last pause. (If `claimed` has another algorithm than
+    /// the upload was started with, the bytes are read once more, and a wrong digest ends the
+    /// upload.)
+    pub async fn commit(mut self, claimed: &Digest) -> Result<Descriptor> {
+        self.claim().await?;
+        let is_hashed = self.hasher.algorithm() == claimed.algorithm();
+        if is_hashed {
+            check_digest(claimed, self.hasher.clone().finish())?;
+        }
+        if self.session.stage == Stage::Open {
+            // Before the blob's record: a collector that finds this session abandoned must know
+            // which blob to look at, or it would delete bytes that are about to go live.
+            self.session.stage = Stage::Sealed(*claimed);
+            self.store_session().await?;
+        }
+        if let Some(appender) = self.appender.take() {
+            appender.seal().await?;
+        }
+        let verified = if is_hashed {
+            self.hasher.clone().finish()
+        } else {
+            self.repository
+                .hash_extent(self.extent, claimed.algorithm())
+                .await?
+        };
+        if let Err(error) = check_digest(claimed, verified) {
+            self.repository.discard_upload(self.extent).await?;
+            return Err(error);
+        }
+        self.repository.install(verified, self.extent).await
+    }
+
+    /// Gives the upload up, with all its bytes.
+    pub async fn cancel(mut self) -> Result<()> {
+        self.appender = None;
+        self.session.stage = Stage::Aborted;
+        // First: whoever still writes must not be able to finish after the bytes are gone.
+        self.store_session().await?;
+        let store = self.repository.store();
+        store
+            .environment
+            .extents
+            .abandon(self.extent, &self.session.checkpoint())
+            .await?;
+        store.clear(&[layout::upload(self.extent)?]).await
+    }
+
+    /// Claims the extent at the session's offset, once.
+    async fn claim(&mut self) -> Result<&mut Box<dyn Appender>> {
+        if self.appender.is_none() {
+            let store = self.repository.store();
+            let claim = store
+                .environment
+                .extents
+                .claim(self.extent, &self.session.checkpoint())
+                .await?;
+            let Claim::Granted(appender) = claim else {
+                return Err(self.conflict("somebody else is writing to it"));
+            };
+            if !self.is_own {
+                // The session may have gone on between the time it was read and the claim. From
+                // here on nobody else can make it go on.
+                let current = store.get::<Session>(&layout::upload(self.extent)?).await?;
+                if current.is_none_or(|current| current.version != self.version) {
+                    return Err(self.conflict("somebody else has gone on with it"));
+                }
+            }
+            self.appender = Some(appender);
+        }
+        self.appender
+            .as_mut()
+            .ok_or_else(|| Error::new(ErrorKind::UploadUnknown, "no appender"))
+    }
+
+    async fn store_session(&mut self) -> Result<()> {
+        let key = layout::upload(self.extent)?;
+        let swap = self
+            .repository
+            .store()
+            .swap(&key, Some(&self.version), &self.session)
+            .await?;
+        let Swap::Stored(version) = swap else {
+            return Err(self.conflict("somebody else has gone on with it"));
+        };
+        self.version = version;
+        Ok(())
+    }
+
+    fn conflict(&self, what: &str) -> Error {
+        let message = format!("upload {} of {}: {what}", self.id(), self.repository.name());
+        Error::new(ErrorKind::UploadConflict, message)
+    }
+}
+
+fn check_digest(claimed: &Digest, verified: Verified) -> Result<()> {
+    if verified.digest() == claimed {
+        return Ok(());
+    }
+    let (hashed, size) = (verified.digest(), verified.size());
+    let message = format!("expected {claimed}, hashed {hashed} over {size} bytes");
+    Err(Error::new(ErrorKind::DigestInvalid, message))
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let id = text.parse().map_err(|_| {
+            Invalid::new(
+                "upload id",
+                text,
+                "expected 26 characters of lower-case base32",
+            )
+        })?;
+        Ok(Self(id))
+    }
+}

@@ -1,0 +1,61 @@
+//! Pulling and deleting blobs (end-2, end-10).
+
+use axum::body::Body;
+use axum::response::IntoResponse;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use orlop::{Digest, Repository};
+
+use super::{Answer, Call};
+use crate::error::ApiError;
+use crate::headers;
+use crate::range::Wanted;
+
+impl Call {
+    pub(super) async fn get_blob(&self, repository: &Repository, digest: Digest) -> Answer {
+        let Some(blob) = repository.blob(&digest).await? else {
+            return Err(ApiError::blob_unknown(digest, repository.name().as_str()));
+        };
+        let size = blob.descriptor().size;
+        let mut head = HeaderMap::new();
+        head.insert(headers::CONTENT_DIGEST, headers::value(digest));
+        head.insert(header::ETAG, headers::value(format_args!("\"{digest}\"")));
+        head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        head.insert(
+            header::CONTENT_TYPE,
+            headers::value(&blob.descriptor().media_type),
+        );
+        let (status, range) = match Wanted::parse(headers::text(&self.headers, header::RANGE), size)
+        {
+            Wanted::All => (StatusCode::OK, 0..size),
+            Wanted::Part(range) => {
+                let part = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+                head.insert(header::CONTENT_RANGE, headers::value(part));
+                (StatusCode::PARTIAL_CONTENT, range)
+            }
+            Wanted::Nothing => {
+                let status = StatusCode::RANGE_NOT_SATISFIABLE;
+                let message = format!("blob {digest} has {size} bytes, and none in that range");
+                return Err(ApiError::new(status, "SIZE_INVALID", message).with_header(
+                    header::CONTENT_RANGE,
+                    headers::value(format_args!("bytes */{size}")),
+                ));
+            }
+        };
+        head.insert(
+            header::CONTENT_LENGTH,
+            HeaderValue::from(range.end - range.start),
+        );
+        let body = match self.method {
+            Method::HEAD => Body::empty(),
+            _ => Body::from_stream(blob.read(range).await?),
+        };
+        Ok((status, head, body).into_response())
+    }
+}
+
+pub(super) async fn delete_blob(repository: &Repository, digest: Digest) -> Answer {
+    if !repository.delete_blob(&digest).await? {
+        return Err(ApiError::blob_unknown(digest, repository.name().as_str()));
+    }
+    Ok(StatusCode::ACCEPTED.into_response())
+}
