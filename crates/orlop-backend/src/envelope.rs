@@ -41,27 +41,18 @@ pub fn seal(key: &Key, revision: RandomId, value: &[u8]) -> Bytes {
 /// Unwraps what was stored under `key`, or fails with [`ErrorKind::Corrupt`].
 pub fn open(key: &Key, stored: &Bytes) -> Result<(RandomId, Bytes)> {
     let corrupt = |what: String| {
-        Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("record {key} is corrupt: {what}"),
-        ))
+        Err(Error::new(ErrorKind::Corrupt, format!("record {key} is corrupt: {what}")))
     };
     let Some(header) = stored.get(..HEADER_BYTES) else {
         let found = stored.len();
-        return corrupt(format!(
-            "expected at least {HEADER_BYTES} bytes, found {found}"
-        ));
+        return corrupt(format!("expected at least {HEADER_BYTES} bytes, found {found}"));
     };
-    let parts = str::from_utf8(header).ok().and_then(|text| {
-        text.strip_prefix(MAGIC)?
-            .strip_suffix('\n')?
-            .split_once(' ')
-    });
+    let parts = str::from_utf8(header)
+        .ok()
+        .and_then(|text| text.strip_prefix(MAGIC)?.strip_suffix('\n')?.split_once(' '));
     let Some((revision, expected)) = parts else {
         let found = String::from_utf8_lossy(&header[..MAGIC.len()]);
-        return corrupt(format!(
-            "expected it to begin with {MAGIC:?}, found {found:?}"
-        ));
+        return corrupt(format!("expected it to begin with {MAGIC:?}, found {found:?}"));
     };
     let value = stored.slice(HEADER_BYTES..);
     let found = checksum(key, revision, &value);

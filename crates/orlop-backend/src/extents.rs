@@ -99,10 +99,7 @@ impl Checkpoint {
 
     /// The beginning of an extent that does not exist yet.
     pub fn start() -> Self {
-        Self {
-            len: 0,
-            token: Bytes::new(),
-        }
+        Self { len: 0, token: Bytes::new() }
     }
 }
 

@@ -15,14 +15,9 @@ struct Memory {
 impl Memory {
     fn new() -> Self {
         let records = MemoryRecords::new(Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let environment = Environment {
-            records: Arc::new(records.clone()),
-            ..Environment::memory()
-        };
-        Self {
-            records,
-            environment,
-        }
+        let environment =
+            Environment { records: Arc::new(records.clone()), ..Environment::memory() };
+        Self { records, environment }
     }
 }
 

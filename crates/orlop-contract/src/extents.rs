@@ -21,9 +21,7 @@ pub async fn a_sealed_extent_reads_back(subject: &dyn Subject) {
         appender.write(content.slice(piece)).await.expect("written");
     }
     appender.seal().await.expect("sealed");
-    let read = read(&subject.open().await, id, 0..u64::MAX)
-        .await
-        .expect("it is there");
+    let read = read(&subject.open().await, id, 0..u64::MAX).await.expect("it is there");
     assert!(read == content);
 }
 
@@ -33,25 +31,14 @@ pub async fn ranges_are_cut_at_the_end(subject: &dyn Subject) {
     let id = fresh(&store);
     let content = pattern(100_000);
     write_sealed(&store, id, &content).await;
-    for range in [
-        0..1,
-        0..100_000,
-        99_999..100_000,
-        500..70_000,
-        99_990..200_000,
-    ] {
+    for range in [0..1, 0..100_000, 99_999..100_000, 500..70_000, 99_990..200_000] {
         let expected = content.slice(range.start..range.end.min(100_000));
         let range = range.start as u64..range.end as u64;
         let read = read(&store, id, range.clone()).await.expect("it is there");
         assert!(read == expected, "{range:?}");
     }
     for range in [0..0, 100_000..100_001, 200_000..u64::MAX] {
-        assert!(
-            read(&store, id, range)
-                .await
-                .expect("it is there")
-                .is_empty()
-        );
+        assert!(read(&store, id, range).await.expect("it is there").is_empty());
     }
 }
 
@@ -59,17 +46,8 @@ pub async fn ranges_are_cut_at_the_end(subject: &dyn Subject) {
 pub async fn an_empty_extent_can_be_sealed_and_read(subject: &dyn Subject) {
     let store = subject.open().await;
     let id = fresh(&store);
-    claim(&store, id, &Checkpoint::start())
-        .await
-        .seal()
-        .await
-        .expect("sealed");
-    assert!(
-        read(&store, id, 0..10)
-            .await
-            .expect("it is there")
-            .is_empty()
-    );
+    claim(&store, id, &Checkpoint::start()).await.seal().await.expect("sealed");
+    assert!(read(&store, id, 0..10).await.expect("it is there").is_empty());
 }
 
 /// Only a seal makes readable.
@@ -91,10 +69,7 @@ pub async fn any_opening_goes_on_from_a_checkpoint(subject: &dyn Subject) {
     for piece in content.chunks(700_000) {
         let store = subject.open().await;
         let mut appender = claim(&store, id, &at).await;
-        appender
-            .write(Bytes::copy_from_slice(piece))
-            .await
-            .expect("written");
+        appender.write(Bytes::copy_from_slice(piece)).await.expect("written");
         let next = appender.checkpoint().await.expect("durable");
         assert_eq!(next.len, at.len + piece.len() as u64);
         at = next;
@@ -133,15 +108,8 @@ pub async fn a_claim_changes_nothing(subject: &dyn Subject) {
     drop(appender);
     drop(claim(&store, id, &first).await);
     drop(claim(&store, id, &Checkpoint::start()).await);
-    claim(&store, id, &second)
-        .await
-        .seal()
-        .await
-        .expect("sealed");
-    assert_eq!(
-        read(&store, id, 0..10).await.expect("it is there"),
-        "one two"
-    );
+    claim(&store, id, &second).await.seal().await.expect("sealed");
+    assert_eq!(read(&store, id, 0..10).await.expect("it is there"), "one two");
 }
 
 /// While one writes, another one is either kept out or cannot reach what the first one wrote.
@@ -151,11 +119,8 @@ pub async fn a_second_writer_cannot_destroy_what_the_first_one_wrote(subject: &d
     let mut appender = claim(&one, id, &Checkpoint::start()).await;
     appender.write("first".into()).await.expect("written");
     let at = appender.checkpoint().await.expect("durable");
-    if let Claim::Granted(mut other) = two
-        .extents
-        .claim(id, &Checkpoint::start())
-        .await
-        .expect("an answer")
+    if let Claim::Granted(mut other) =
+        two.extents.claim(id, &Checkpoint::start()).await.expect("an answer")
     {
         let _ = other.write("SECOND".into()).await;
         let _ = other.checkpoint().await;
@@ -194,21 +159,11 @@ pub async fn an_abandoned_extent_is_never_seen(subject: &dyn Subject) {
     let mut appender = claim(&store, id, &Checkpoint::start()).await;
     appender.write("bytes".into()).await.expect("written");
     let at = appender.checkpoint().await.expect("durable");
-    subject
-        .open()
-        .await
-        .extents
-        .abandon(id, &at)
-        .await
-        .expect("given up");
+    subject.open().await.extents.abandon(id, &at).await.expect("given up");
     let _ = appender.seal().await;
     assert!(read(&store, id, 0..10).await.is_none());
     assert_eq!(walk(&store).await, []);
-    store
-        .extents
-        .abandon(fresh(&store), &Checkpoint::start())
-        .await
-        .expect("nothing to do");
+    store.extents.abandon(fresh(&store), &Checkpoint::start()).await.expect("nothing to do");
 }
 
 /// Open ones and sealed ones, with their lengths.
@@ -235,9 +190,7 @@ fn fresh(store: &Environment) -> ExtentId {
 
 /// Bytes that repeat nowhere soon, so that a piece in the wrong place is seen.
 fn pattern(len: usize) -> Bytes {
-    (0..len as u64)
-        .map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
-        .collect()
+    (0..len as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
 async fn claim(store: &Environment, id: ExtentId, from: &Checkpoint) -> Box<dyn Appender> {
@@ -261,11 +214,8 @@ async fn read(store: &Environment, id: ExtentId, range: Range<u64>) -> Option<By
 
 async fn walk(store: &Environment) -> Vec<(ExtentId, u64)> {
     let walk = store.extents.walk();
-    let mut found: Vec<_> = walk
-        .map_ok(|entry| (entry.id, entry.len))
-        .try_collect()
-        .await
-        .expect("a walk");
+    let mut found: Vec<_> =
+        walk.map_ok(|entry| (entry.id, entry.len)).try_collect().await.expect("a walk");
     found.sort_unstable();
     found
 }

@@ -30,34 +30,18 @@ pub async fn a_key_that_was_never_stored_is_absent(subject: &dyn Subject) {
 pub async fn creating_over_a_record_conflicts(subject: &dyn Subject) {
     let records = subject.open().await.records;
     create(&*records, &key("a"), "one").await;
-    let swap = records
-        .swap(&key("a"), Expected::Absent, "two".into())
-        .await
-        .expect("an answer");
+    let swap = records.swap(&key("a"), Expected::Absent, "two".into()).await.expect("an answer");
     assert_eq!(swap, Swap::Conflict);
-    assert_eq!(
-        get(&*records, &key("a")).await.expect("still there").value,
-        "one"
-    );
+    assert_eq!(get(&*records, &key("a")).await.expect("still there").value, "one");
 }
 
 /// Of two that read the same version, the second one to write loses.
 pub async fn a_stale_swap_loses(subject: &dyn Subject) {
     let records = subject.open().await.records;
     let first = create(&*records, &key("a"), "one").await;
-    let second = update(&*records, &key("a"), &first, "two")
-        .await
-        .expect("the first swap wins");
-    assert!(
-        update(&*records, &key("a"), &first, "three")
-            .await
-            .is_none()
-    );
-    assert!(
-        update(&*records, &key("b"), &first, "three")
-            .await
-            .is_none()
-    );
+    let second = update(&*records, &key("a"), &first, "two").await.expect("the first swap wins");
+    assert!(update(&*records, &key("a"), &first, "three").await.is_none());
+    assert!(update(&*records, &key("b"), &first, "three").await.is_none());
     let record = get(&*records, &key("a")).await.expect("still there");
     assert_eq!((record.value, record.version), ("two".into(), second));
 }
@@ -66,15 +50,9 @@ pub async fn a_stale_swap_loses(subject: &dyn Subject) {
 pub async fn equal_values_have_different_versions(subject: &dyn Subject) {
     let records = subject.open().await.records;
     let first = create(&*records, &key("a"), "same").await;
-    let second = update(&*records, &key("a"), &first, "same")
-        .await
-        .expect("it was current");
+    let second = update(&*records, &key("a"), &first, "same").await.expect("it was current");
     assert_ne!(first, second);
-    assert!(
-        update(&*records, &key("a"), &first, "other")
-            .await
-            .is_none()
-    );
+    assert!(update(&*records, &key("a"), &first, "other").await.is_none());
 }
 
 /// 32 creators of one key, in two openings of the store: one wins, and its value stays.
@@ -85,9 +63,7 @@ pub async fn of_many_creators_one_wins(subject: &dyn Subject) {
             let records = openings[n % 2].records.clone();
             tokio::spawn(async move {
                 let value = Bytes::from(n.to_string());
-                let swap = records
-                    .swap(&key("a"), Expected::Absent, value.clone())
-                    .await;
+                let swap = records.swap(&key("a"), Expected::Absent, value.clone()).await;
                 matches!(swap.expect("an answer"), Swap::Stored(_)).then_some(value)
             })
         })
@@ -96,10 +72,7 @@ pub async fn of_many_creators_one_wins(subject: &dyn Subject) {
     for task in tasks {
         winners.extend(task.await.expect("no panic"));
     }
-    let stored = get(&*openings[0].records, &key("a"))
-        .await
-        .expect("somebody won")
-        .value;
+    let stored = get(&*openings[0].records, &key("a")).await.expect("somebody won").value;
     assert_eq!(winners, [stored]);
 }
 
@@ -126,9 +99,7 @@ pub async fn no_increment_is_lost(subject: &dyn Subject) {
     for task in tasks {
         task.await.expect("no panic");
     }
-    let record = get(&*openings[1].records, &key("n"))
-        .await
-        .expect("it is there");
+    let record = get(&*openings[1].records, &key("n")).await.expect("it is there");
     assert_eq!(record.value, "80");
 }
 
@@ -136,60 +107,35 @@ pub async fn no_increment_is_lost(subject: &dyn Subject) {
 pub async fn a_removed_record_is_absent_and_can_be_created_anew(subject: &dyn Subject) {
     let records = subject.open().await.records;
     let version = create(&*records, &key("a"), "one").await;
-    let removal = records
-        .remove(&key("a"), &version)
-        .await
-        .expect("an answer");
+    let removal = records.remove(&key("a"), &version).await.expect("an answer");
     assert_eq!(removal, Removal::Removed);
     assert!(get(&*records, &key("a")).await.is_none());
     assert_eq!(list(&*records, &prefix(), None).await, [""; 0]);
     create(&*records, &key("a"), "two").await;
-    assert_eq!(
-        get(&*records, &key("a")).await.expect("created").value,
-        "two"
-    );
+    assert_eq!(get(&*records, &key("a")).await.expect("created").value, "two");
 }
 
 /// A stale removal, and one of nothing, lose.
 pub async fn removing_needs_the_newest_version(subject: &dyn Subject) {
     let records = subject.open().await.records;
     let first = create(&*records, &key("a"), "one").await;
-    update(&*records, &key("a"), &first, "two")
-        .await
-        .expect("it was current");
+    update(&*records, &key("a"), &first, "two").await.expect("it was current");
     for name in ["a", "b"] {
         let removal = records.remove(&key(name), &first).await.expect("an answer");
         assert_eq!(removal, Removal::Conflict);
     }
-    assert_eq!(
-        get(&*records, &key("a")).await.expect("still there").value,
-        "two"
-    );
+    assert_eq!(get(&*records, &key("a")).await.expect("still there").value, "two");
 }
 
 /// A version of a record that was removed does not fit the one created after it.
 pub async fn a_version_never_comes_back(subject: &dyn Subject) {
     let records = subject.open().await.records;
     let first = create(&*records, &key("a"), "same").await;
-    assert_eq!(
-        records.remove(&key("a"), &first).await.expect("an answer"),
-        Removal::Removed
-    );
-    assert!(
-        update(&*records, &key("a"), &first, "other")
-            .await
-            .is_none()
-    );
+    assert_eq!(records.remove(&key("a"), &first).await.expect("an answer"), Removal::Removed);
+    assert!(update(&*records, &key("a"), &first, "other").await.is_none());
     create(&*records, &key("a"), "same").await;
-    assert!(
-        update(&*records, &key("a"), &first, "other")
-            .await
-            .is_none()
-    );
-    assert_eq!(
-        records.remove(&key("a"), &first).await.expect("an answer"),
-        Removal::Conflict
-    );
+    assert!(update(&*records, &key("a"), &first, "other").await.is_none());
+    assert_eq!(records.remove(&key("a"), &first).await.expect("an answer"), Removal::Conflict);
 }
 
 /// Marking twice and clearing twice is the same as once.
@@ -209,9 +155,7 @@ pub async fn markers_are_made_once_and_cleared_once(subject: &dyn Subject) {
 /// Bytes decide: digits, upper case, `_`, lower case; and a name that begins another comes first.
 pub async fn a_list_is_ordered_by_bytes(subject: &dyn Subject) {
     let records = subject.open().await.records;
-    let ordered = [
-        "!x", "-", "-a", "1", "10", "2", "A", "B", "_", "a", "a!b", "a-b", "a.b", "ab",
-    ];
+    let ordered = ["!x", "-", "-a", "1", "10", "2", "A", "B", "_", "a", "a!b", "a-b", "a.b", "ab"];
     for name in ordered.iter().rev() {
         create(&*records, &key(name), "x").await;
     }
@@ -232,30 +176,20 @@ pub async fn a_list_goes_on_after_any_text(subject: &dyn Subject) {
         ("c", &[]),
         ("~", &[]),
     ] {
-        assert_eq!(
-            list(&*records, &prefix(), Some(after)).await,
-            expected,
-            "after {after:?}"
-        );
+        assert_eq!(list(&*records, &prefix(), Some(after)).await, expected, "after {after:?}");
     }
 }
 
 /// Names that begin alike are not mixed up.
 pub async fn a_list_sees_nothing_beside_its_prefix(subject: &dyn Subject) {
     let records = subject.open().await.records;
-    for segments in [
-        ["s", "foo", "x"],
-        ["s", "foo!a", "y"],
-        ["s", "foo-bar", "z"],
-        ["t", "foo", "w"],
-    ] {
-        records
-            .mark(&[Key::new(segments).expect("valid")])
-            .await
-            .expect("marked");
+    for segments in
+        [["s", "foo", "x"], ["s", "foo!a", "y"], ["s", "foo-bar", "z"], ["t", "foo", "w"]]
+    {
+        records.mark(&[Key::new(segments).expect("valid")]).await.expect("marked");
     }
-    let foo = Prefix::new(["s", "foo"]).expect("valid");
-    assert_eq!(list(&*records, &foo, None).await, ["x"]);
+    let one = Prefix::new(["s", "foo"]).expect("valid");
+    assert_eq!(list(&*records, &one, None).await, ["x"]);
     let none = Prefix::new(["s", "fo"]).expect("valid");
     assert_eq!(list(&*records, &none, None).await, [""; 0]);
 }
@@ -304,16 +238,9 @@ pub async fn a_walk_finds_every_depth(subject: &dyn Subject) {
         .into();
     records.mark(&keys[1..]).await.expect("marked");
     create(&*records, &keys[0], "x").await;
-    records
-        .mark(&[Key::new(["wx", "a"]).expect("valid")])
-        .await
-        .expect("marked");
+    records.mark(&[Key::new(["wx", "a"]).expect("valid")]).await.expect("marked");
     let walk = records.walk(&Prefix::new(["w"]).expect("valid"));
-    let mut found: Vec<Key> = walk
-        .map_ok(|entry| entry.key)
-        .try_collect()
-        .await
-        .expect("a walk");
+    let mut found: Vec<Key> = walk.map_ok(|entry| entry.key).try_collect().await.expect("a walk");
     found.sort();
     assert_eq!(found, keys);
 }
@@ -328,11 +255,7 @@ pub async fn what_is_stored_is_there_when_opened_again(subject: &dyn Subject) {
     let record = get(&*records, &key("a")).await.expect("still there");
     assert_eq!((record.value, &record.version), ("one".into(), &version));
     assert_eq!(list(&*records, &prefix(), None).await, ["a", "m"]);
-    assert!(
-        update(&*records, &key("a"), &version, "two")
-            .await
-            .is_some()
-    );
+    assert!(update(&*records, &key("a"), &version, "two").await.is_some());
 }
 
 /// Torn, changed and empty bytes are refused, by reads and by swaps, and harm nothing else.
@@ -355,10 +278,7 @@ pub async fn a_damaged_record_is_neither_a_value_nor_absent(subject: &dyn Subjec
         assert_eq!(swap.expect_err("damage").kind(), ErrorKind::Corrupt);
     }
     create(&*records, &key("b"), "value").await;
-    assert_eq!(
-        get(&*records, &key("b")).await.expect("unharmed").value,
-        "value"
-    );
+    assert_eq!(get(&*records, &key("b")).await.expect("unharmed").value, "value");
 }
 
 /// From nothing to the largest value.
@@ -366,9 +286,7 @@ pub async fn values_may_be_empty_or_large(subject: &dyn Subject) {
     let records = subject.open().await.records;
     for (name, len) in [("none", 0), ("one", 1), ("max", Record::VALUE_BYTES_MAX)] {
         let value = Bytes::from(vec![7; len]);
-        let swap = records
-            .swap(&key(name), Expected::Absent, value.clone())
-            .await;
+        let swap = records.swap(&key(name), Expected::Absent, value.clone()).await;
         assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
         assert!(get(&*records, &key(name)).await.expect("stored").value == value);
     }
@@ -385,10 +303,7 @@ pub async fn segments_may_be_long(subject: &dyn Subject) {
         .await
         .expect("marked");
     assert_eq!(get(&*records, &deep).await.expect("stored").value, "value");
-    assert_eq!(
-        list(&*records, &deep.parent().expect("a parent"), None).await,
-        ["m", &long]
-    );
+    assert_eq!(list(&*records, &deep.parent().expect("a parent"), None).await, ["m", &long]);
 }
 
 fn prefix() -> Prefix {
@@ -413,11 +328,7 @@ async fn get(records: &dyn Records, key: &Key) -> Option<Record> {
 }
 
 async fn create(records: &dyn Records, key: &Key, value: &'static str) -> Version {
-    match records
-        .swap(key, Expected::Absent, value.into())
-        .await
-        .expect("an answer")
-    {
+    match records.swap(key, Expected::Absent, value.into()).await.expect("an answer") {
         Swap::Stored(version) => version,
         Swap::Conflict => panic!("{key} exists already"),
     }
@@ -430,11 +341,7 @@ async fn update(
     value: impl Into<Bytes>,
 ) -> Option<Version> {
     let expected = Expected::Version(version);
-    match records
-        .swap(key, expected, value.into())
-        .await
-        .expect("an answer")
-    {
+    match records.swap(key, expected, value.into()).await.expect("an answer") {
         Swap::Stored(version) => Some(version),
         Swap::Conflict => None,
     }

@@ -41,11 +41,7 @@ pub struct Blob {
 impl Repository {
     /// A blob by its digest; `None` if this repository does not have it, whoever else does.
     pub async fn blob(&self, digest: &Digest) -> Result<Option<Blob>> {
-        let Some(blob) = self
-            .store()
-            .get::<BlobState>(&layout::blob(digest)?)
-            .await?
-        else {
+        let Some(blob) = self.store().get::<BlobState>(&layout::blob(digest)?).await? else {
             return Ok(None);
         };
         let Some(extent) = blob.state.extent() else {
@@ -55,11 +51,7 @@ impl Repository {
             return Ok(None);
         }
         let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, blob.state.size);
-        Ok(Some(Blob {
-            repository: self.clone(),
-            descriptor,
-            extent,
-        }))
+        Ok(Some(Blob { repository: self.clone(), descriptor, extent }))
     }
 
     /// Whether a blob is visible here: pushed here first, or linked. A link names the extent, so
@@ -98,10 +90,7 @@ impl Blob {
         {
             return Ok(bytes);
         }
-        let message = format!(
-            "blob {digest}: its bytes in extent {} are gone",
-            self.extent
-        );
+        let message = format!("blob {digest}: its bytes in extent {} are gone", self.extent);
         Err(Error::new(ErrorKind::Corrupt, message))
     }
 }

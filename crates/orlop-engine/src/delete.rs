@@ -39,11 +39,7 @@ impl Repository {
                 })
                 .await?;
             let deleted = stored.state.deleted(incarnation);
-            match self
-                .store()
-                .swap(&key, Some(&stored.version), &deleted)
-                .await?
-            {
+            match self.store().swap(&key, Some(&stored.version), &deleted).await? {
                 Swap::Stored(_) => {
                     self.tidy(&manifest, incarnation).await?;
                     return Ok(true);
@@ -52,10 +48,7 @@ impl Repository {
                 Swap::Conflict => self.store().clear(&[candidate]).await?,
             }
         }
-        Err(contended(format_args!(
-            "manifest {digest} of {}",
-            self.name
-        )))
+        Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 
     /// Takes a blob out of this repository; `false` if it was not there. Other repositories keep
@@ -71,21 +64,12 @@ impl Repository {
                 return Ok(false);
             }
             self.check_unreferenced(digest).await?;
-            let candidate = Candidate::Blob {
-                repository: self.name.clone(),
-                digest: *digest,
-            };
+            let candidate = Candidate::Blob { repository: self.name.clone(), digest: *digest };
             self.announce(&candidate).await?;
             let is_home = stored.state.home.as_ref() == Some(&self.name);
             let hidden = if is_home {
-                let homeless = BlobState {
-                    home: None,
-                    ..stored.state.clone()
-                };
-                let swap = self
-                    .store()
-                    .swap(&key, Some(&stored.version), &homeless)
-                    .await?;
+                let homeless = BlobState { home: None, ..stored.state.clone() };
+                let swap = self.store().swap(&key, Some(&stored.version), &homeless).await?;
                 matches!(swap, Swap::Stored(_))
             } else {
                 true
@@ -96,11 +80,7 @@ impl Repository {
             // Again, after it is out of sight: a push that saw it before has marked its edge by
             // now, and one that comes later will not see it.
             if let Err(denied) = self.check_unreferenced(digest).await {
-                self.link(&BlobState {
-                    home: None,
-                    ..stored.state
-                })
-                .await?;
+                self.link(&BlobState { home: None, ..stored.state }).await?;
                 return Err(denied);
             }
             return Ok(true);
@@ -125,22 +105,14 @@ impl Repository {
     /// collected.
     async fn check_unreferenced(&self, digest: &Digest) -> Result<()> {
         let edges = layout::blob_edges(digest, &self.name)?;
-        let first = self
-            .store()
-            .environment
-            .records
-            .list(&edges, None)
-            .try_next()
-            .await?;
+        let first = self.store().environment.records.list(&edges, None).try_next().await?;
         let Some(edge) = first else {
             return Ok(());
         };
         let manifest = layout::parse_edge_name(edge.key.name());
         let manifest = manifest.map_or(edge.key.to_string(), |(digest, _)| digest.to_string());
-        let message = format!(
-            "blob {digest} is referred to by manifest {manifest} of {}",
-            self.name
-        );
+        let message =
+            format!("blob {digest} is referred to by manifest {manifest} of {}", self.name);
         Err(Error::new(ErrorKind::Denied, message))
     }
 
@@ -164,10 +136,7 @@ impl Repository {
             let done = if tidied.is_blank() {
                 self.store().remove(&key, &stored.version).await? == Removal::Removed
             } else {
-                let swap = self
-                    .store()
-                    .swap(&key, Some(&stored.version), &tidied)
-                    .await?;
+                let swap = self.store().swap(&key, Some(&stored.version), &tidied).await?;
                 matches!(swap, Swap::Stored(_))
             };
             if done {
@@ -193,11 +162,8 @@ impl Repository {
             let Some(stored) = self.store().get::<TagState>(&key).await? else {
                 continue; // perhaps on its way: whoever sets it will see that the manifest is gone
             };
-            let is_this_life = stored
-                .state
-                .target
-                .as_ref()
-                .is_some_and(|target| target.incarnation.0 == life);
+            let is_this_life =
+                stored.state.target.as_ref().is_some_and(|target| target.incarnation.0 == life);
             if is_this_life
                 && stored.state.is_on(digest, incarnation)
                 && self.empty_tag(&key, stored).await?
@@ -221,11 +187,8 @@ impl Repository {
 
 /// The manifest of a record, from the bytes that were accepted when it was pushed.
 fn reparse(state: &ManifestState, digest: &Digest) -> Result<Manifest> {
-    let media_type: Option<&MediaType> = state
-        .header
-        .descriptor
-        .as_ref()
-        .map(|descriptor| &descriptor.media_type);
+    let media_type: Option<&MediaType> =
+        state.header.descriptor.as_ref().map(|descriptor| &descriptor.media_type);
     Manifest::parse(state.bytes.clone(), media_type, digest.algorithm()).map_err(|invalid| {
         let message = format!("stored manifest {digest} cannot be read: {invalid}");
         Error::new(ErrorKind::Corrupt, message)

@@ -87,11 +87,7 @@ impl ErrorKind {
 impl Error {
     /// An error with a message: lower case, no full stop, naming the thing.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, message: message.into(), source: None }
     }
 
     /// What a caller can do about it.
@@ -107,11 +103,7 @@ impl From<orlop_backend::Error> for Error {
             orlop_backend::ErrorKind::Full => ErrorKind::Full,
             _ => ErrorKind::Unavailable,
         };
-        Self {
-            kind,
-            message: "the store failed".into(),
-            source: Some(error.into()),
-        }
+        Self { kind, message: "the store failed".into(), source: Some(error.into()) }
     }
 }
 

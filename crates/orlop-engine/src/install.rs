@@ -82,11 +82,7 @@ impl Repository {
         }
         let rescued = current.state.rescued();
         let key = layout::blob(digest)?;
-        match self
-            .store()
-            .swap(&key, Some(&current.version), &rescued)
-            .await?
-        {
+        match self.store().swap(&key, Some(&current.version), &rescued).await? {
             Swap::Stored(_) => Ok(Some(rescued)),
             Swap::Conflict => Ok(None),
         }
@@ -131,9 +127,5 @@ impl Repository {
 }
 
 fn descriptor(verified: &Verified) -> Descriptor {
-    Descriptor::new(
-        MediaType::octet_stream(),
-        *verified.digest(),
-        verified.size(),
-    )
+    Descriptor::new(MediaType::octet_stream(), *verified.digest(), verified.size())
 }

@@ -33,12 +33,7 @@ pub(crate) fn store() -> Result<Key> {
 
 pub(crate) fn blob(digest: &Digest) -> Result<Key> {
     let hex = digest.encoded();
-    Ok(Key::new([
-        "b",
-        digest.algorithm().as_str(),
-        &hex[..2],
-        &hex,
-    ])?)
+    Ok(Key::new(["b", digest.algorithm().as_str(), &hex[..2], &hex])?)
 }
 
 pub(crate) fn links(extent: ExtentId) -> Result<Prefix> {
@@ -78,12 +73,7 @@ pub(crate) fn tag(repository: &RepositoryName, tag: &Tag) -> Result<Key> {
 }
 
 pub(crate) fn manifest_edges(repository: &RepositoryName, manifest: &Digest) -> Result<Prefix> {
-    Ok(Prefix::new([
-        "r",
-        &flat(repository),
-        "e",
-        &dashed(manifest),
-    ])?)
+    Ok(Prefix::new(["r", &flat(repository), "e", &dashed(manifest)])?)
 }
 
 pub(crate) fn tag_edge(
@@ -112,12 +102,7 @@ pub(crate) fn child_edge(
 }
 
 pub(crate) fn referrers(repository: &RepositoryName, subject: &Digest) -> Result<Prefix> {
-    Ok(Prefix::new([
-        "r",
-        &flat(repository),
-        "s",
-        &dashed(subject),
-    ])?)
+    Ok(Prefix::new(["r", &flat(repository), "s", &dashed(subject)])?)
 }
 
 /// The name of an edge that a manifest makes, in the directory of its target.
@@ -140,11 +125,7 @@ pub(crate) fn behind_edges_of(manifest: &Digest) -> String {
 pub(crate) fn candidate(not_before_secs: u64, id: RandomId) -> Result<Key> {
     let id = id.to_string();
     let shard = format!("{:x}", id.as_bytes()[0] & 0xf);
-    Ok(Key::new([
-        "q",
-        &shard,
-        &format!("{not_before_secs:010}-{id}"),
-    ])?)
+    Ok(Key::new(["q", &shard, &format!("{not_before_secs:010}-{id}")])?)
 }
 
 /// A repository's name as one segment. `!` sorts before all characters of a name.
@@ -201,11 +182,6 @@ mod tests {
         assert!(tag_edge(&name, &digest, &tag, id).is_ok());
         assert!(child_edge(&name, &digest, &digest, id).is_ok());
         assert!(link(id.into(), &name).is_ok());
-        assert!(
-            blob_edges(&digest, &name)
-                .unwrap()
-                .key(&edge_name(&digest, id))
-                .is_ok()
-        );
+        assert!(blob_edges(&digest, &name).unwrap().key(&edge_name(&digest, id)).is_ok());
     }
 }

@@ -33,10 +33,7 @@ impl Repository {
                 (target.digest, Some(target.manifest.0))
             }
         };
-        Ok(self
-            .read_manifest(&digest, incarnation)
-            .await?
-            .map(|(_, manifest)| manifest))
+        Ok(self.read_manifest(&digest, incarnation).await?.map(|(_, manifest)| manifest))
     }
 
     /// A manifest and its incarnation, if it lives; only in that one, if one is given.
@@ -73,17 +70,11 @@ impl Repository {
                 return Ok(live);
             }
             let rescued = stored.state.rescued();
-            let swap = self
-                .store()
-                .swap(&key, Some(&stored.version), &rescued)
-                .await?;
+            let swap = self.store().swap(&key, Some(&stored.version), &rescued).await?;
             if matches!(swap, orlop_backend::Swap::Stored(_)) {
                 return Ok(live);
             }
         }
-        Err(contended(format_args!(
-            "manifest {digest} of {}",
-            self.name
-        )))
+        Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 }

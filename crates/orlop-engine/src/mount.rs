@@ -61,11 +61,7 @@ impl Repository {
             return Ok(None);
         }
         self.link(&blob).await?;
-        Ok(Some(Descriptor::new(
-            MediaType::octet_stream(),
-            *digest,
-            blob.size,
-        )))
+        Ok(Some(Descriptor::new(MediaType::octet_stream(), *digest, blob.size)))
     }
 
     /// Whether one of the repositories that have the blob may be read. Asks about the first
@@ -79,11 +75,7 @@ impl Repository {
         {
             return Ok(true);
         }
-        let mut links = self
-            .store()
-            .environment
-            .records
-            .list(&layout::links(extent)?, None);
+        let mut links = self.store().environment.records.list(&layout::links(extent)?, None);
         let mut asked = 0;
         while asked < SOURCES_MAX
             && let Some(link) = links.try_next().await?
@@ -99,10 +91,7 @@ impl Repository {
     }
 
     fn sibling(&self, name: RepositoryName) -> Repository {
-        Repository {
-            shared: self.shared.clone(),
-            name,
-        }
+        Repository { shared: self.shared.clone(), name }
     }
 }
 

@@ -48,10 +48,7 @@ impl Repository {
             }
             return Ok(manifest.descriptor());
         }
-        Err(contended(format_args!(
-            "manifest {digest} of {}",
-            self.name
-        )))
+        Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 
     /// Makes the manifest live and returns its incarnation; `None` if it has to be tried again.
@@ -128,10 +125,7 @@ impl Repository {
     }
 
     fn check_size(&self, manifest: &Manifest) -> Result<()> {
-        let (size, max) = (
-            manifest.bytes().len(),
-            self.shared.options.manifest_bytes_max,
-        );
+        let (size, max) = (manifest.bytes().len(), self.shared.options.manifest_bytes_max);
         if size > max {
             let digest = manifest.digest();
             let message = format!("manifest {digest} has {size} bytes, at most {max} are allowed");

@@ -24,11 +24,7 @@ impl Repository {
         let after = after.map(layout::behind_edges_of);
         let examined_max = limit.saturating_add(1).max(EXAMINED_MIN);
         let (mut items, mut examined, mut last) = (Vec::new(), 0, None);
-        let edges = self
-            .store()
-            .environment
-            .records
-            .list(&prefix, after.as_deref());
+        let edges = self.store().environment.records.list(&prefix, after.as_deref());
         let mut candidates = edges
             .map_err(crate::Error::from)
             .take(examined_max)
@@ -38,10 +34,7 @@ impl Repository {
                 };
                 // An edge counts only if the manifest lives in the incarnation that made it.
                 let found = self.read_manifest(&digest, Some(incarnation)).await?;
-                Ok(Some((
-                    digest,
-                    found.map(|(_, manifest)| manifest.descriptor),
-                )))
+                Ok(Some((digest, found.map(|(_, manifest)| manifest.descriptor))))
             })
             .try_buffered(READS_AT_ONCE);
         while items.len() <= limit

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use orlop_backend::{Environment, Swap};
+use orlop_backend::{Environment, Key, Swap};
 use orlop_oci::RepositoryName;
 
+use crate::repository::contended;
 use crate::state::{StoreState, seconds};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Options, Page, Repository, Result, layout};
@@ -46,27 +47,11 @@ impl Registry {
         let key = layout::store()?;
         let found = match store.get::<StoreState>(&key).await? {
             Some(found) => found.state,
-            None => {
-                let made = StoreState {
-                    layout: LAYOUT,
-                    id: store.random_id()?.to_string(),
-                    created: seconds(store.environment.clock.now()),
-                };
-                match store.swap(&key, None, &made).await? {
-                    Swap::Stored(_) => made,
-                    // Another process opened it at the same moment.
-                    Swap::Conflict => match store.get::<StoreState>(&key).await? {
-                        Some(found) => found.state,
-                        None => made,
-                    },
-                }
-            }
+            None => make_store(&store, &key).await?,
         };
         if found.layout != LAYOUT {
-            let message = format!(
-                "the store has layout {}, this version understands {LAYOUT}",
-                found.layout
-            );
+            let message =
+                format!("the store has layout {}, this version understands {LAYOUT}", found.layout);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let shared = Arc::new(Shared { store, options });
@@ -75,10 +60,7 @@ impl Registry {
 
     /// One repository, whether it exists or not: pushing a manifest makes it exist.
     pub fn repository(&self, name: RepositoryName) -> Repository {
-        Repository {
-            shared: self.shared.clone(),
-            name,
-        }
+        Repository { shared: self.shared.clone(), name }
     }
 
     /// The policies it was opened with.
@@ -97,12 +79,7 @@ impl Registry {
     ) -> Result<Page<RepositoryName>> {
         let after = after.map(|after| after.replace('/', "!"));
         let prefix = layout::repositories()?;
-        let mut list = self
-            .shared
-            .store
-            .environment
-            .records
-            .list(&prefix, after.as_deref());
+        let mut list = self.shared.store.environment.records.list(&prefix, after.as_deref());
         let mut names = Vec::new();
         while names.len() <= limit
             && let Some(entry) = list.try_next().await?
@@ -110,6 +87,22 @@ impl Registry {
             names.extend(layout::unflat(entry.key.name()));
         }
         Ok(Page::cut(names, limit, ToString::to_string))
+    }
+}
+
+/// Says that an empty place is a store, unless another process says so at the same moment.
+async fn make_store(store: &Store, key: &Key) -> Result<StoreState> {
+    let made = StoreState {
+        layout: LAYOUT,
+        id: store.random_id()?.to_string(),
+        created: seconds(store.environment.clock.now()),
+    };
+    if let Swap::Stored(_) = store.swap(key, None, &made).await? {
+        return Ok(made);
+    }
+    match store.get::<StoreState>(key).await? {
+        Some(found) => Ok(found.state),
+        None => Err(contended("the record of the store")),
     }
 }
 

@@ -36,10 +36,7 @@ impl Store {
             let message = format!("record {key} is corrupt: {reason}");
             BackendError::new(BackendErrorKind::Corrupt, message)
         })?;
-        Ok(Some(Stored {
-            state,
-            version: record.version,
-        }))
+        Ok(Some(Stored { state, version: record.version }))
     }
 
     /// Stores `state` if the record is still the one that was read; `None` for absent.

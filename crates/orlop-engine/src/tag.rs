@@ -34,9 +34,7 @@ impl Repository {
     /// repository has no such manifest. Fails with [`ErrorKind::Precondition`] if the tag is not
     /// as `condition` asks.
     pub async fn set_tag(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
-        let tags = self
-            .new_tags(digest, std::slice::from_ref(tag), condition)
-            .await?;
+        let tags = self.new_tags(digest, std::slice::from_ref(tag), condition).await?;
         let edges = self.tag_edges(digest, &tags)?;
         self.store().mark(&edges).await?;
         // After the edge: who deletes the manifest from here on will see it.
@@ -78,14 +76,8 @@ impl Repository {
             let removal = self.store().remove(key, &stored.version).await?;
             return Ok(removal == Removal::Removed);
         }
-        let empty = TagState {
-            target: None,
-            ..stored.state
-        };
-        let swap = self
-            .store()
-            .swap(key, Some(&stored.version), &empty)
-            .await?;
+        let empty = TagState { target: None, ..stored.state };
+        let swap = self.store().swap(key, Some(&stored.version), &empty).await?;
         Ok(matches!(swap, Swap::Stored(_)))
     }
 
@@ -104,10 +96,7 @@ impl Repository {
                 let current = self.store().get::<TagState>(&key).await?;
                 self.check(tag, digest, current.as_ref(), condition).await?;
             }
-            new.push(NewTag {
-                tag: tag.clone(),
-                incarnation: self.store().random_id()?,
-            });
+            new.push(NewTag { tag: tag.clone(), incarnation: self.store().random_id()? });
         }
         Ok(new)
     }
@@ -126,10 +115,7 @@ impl Repository {
         condition: Condition,
     ) -> Result<()> {
         let store = self.store();
-        let NewTag {
-            tag,
-            mut incarnation,
-        } = new;
+        let NewTag { tag, mut incarnation } = new;
         let key = layout::tag(&self.name, &tag)?;
         for _ in 0..ATTEMPTS {
             let edge = layout::tag_edge(&self.name, digest, &tag, incarnation)?;
@@ -152,10 +138,7 @@ impl Repository {
                     incarnation: Text(incarnation),
                 };
                 let displaced = state.target.clone();
-                let next = TagState {
-                    target: Some(target),
-                    ..state
-                };
+                let next = TagState { target: Some(target), ..state };
                 // The one attempt of this incarnation; after an error it may still happen.
                 if let Swap::Stored(_) = store.swap(&key, version.as_ref(), &next).await? {
                     return self.settle(&tag, digest, manifest, displaced).await;
@@ -169,9 +152,7 @@ impl Repository {
             // Lost: this incarnation is over, and so is its edge. Try with a new one.
             store.clear(&[edge]).await?;
             incarnation = store.random_id()?;
-            store
-                .mark(&[layout::tag_edge(&self.name, digest, &tag, incarnation)?])
-                .await?;
+            store.mark(&[layout::tag_edge(&self.name, digest, &tag, incarnation)?]).await?;
             self.check_alive(digest, manifest).await?;
         }
         Err(contended(format_args!("tag {tag} of {}", self.name)))
@@ -206,10 +187,7 @@ impl Repository {
         if self.live_manifest(digest).await? == Some(manifest) {
             return Ok(());
         }
-        let message = format!(
-            "manifest {digest} of {} was deleted while it was tagged",
-            self.name
-        );
+        let message = format!("manifest {digest} of {} was deleted while it was tagged", self.name);
         Err(Error::new(ErrorKind::ManifestUnknown, message))
     }
 

@@ -51,8 +51,6 @@ pub struct Upload {
     hasher: Hasher,
     /// Claimed with the first write.
     appender: Option<Box<dyn Appender>>,
-    /// Whether nobody else can know of the session yet.
-    is_own: bool,
 }
 
 /// The name of an upload session. Whoever knows it can write to it, so it is random.
@@ -104,7 +102,6 @@ impl Repository {
             version,
             hasher,
             appender: None,
-            is_own: false,
         }))
     }
 
@@ -126,7 +123,6 @@ impl Repository {
             version,
             hasher: Hasher::new(algorithm),
             appender: None,
-            is_own: true,
         })
     }
 }
@@ -178,7 +174,7 @@ impl Upload {
     pub async fn pause(mut self) -> Result<u64> {
         if let Some(appender) = &mut self.appender {
             let checkpoint = appender.checkpoint().await?;
-            self.session.advance(&self.hasher, checkpoint);
+            self.session.advance(&self.hasher, &checkpoint);
             // The claim is held until the session says how far it has come: whoever claims
             // before that would go on at the old offset and destroy what is acknowledged here.
             self.store_session().await?;
@@ -196,8 +192,14 @@ impl Upload {
     pub async fn commit(mut self, claimed: &Digest) -> Result<Descriptor> {
         self.claim().await?;
         let is_hashed = self.hasher.algorithm() == claimed.algorithm();
-        if is_hashed {
-            check_digest(claimed, self.hasher.clone().finish())?;
+        let hashed = is_hashed.then(|| self.hasher.clone().finish());
+        if let Some(verified) = hashed
+            && let Err(error) = check_digest(claimed, verified)
+        {
+            if self.session.stage != Stage::Open {
+                self.give_up().await?; // nobody can go on with it
+            }
+            return Err(error);
         }
         if self.session.stage == Stage::Open {
             // Before the blob's record: a collector that finds this session abandoned must know
@@ -208,12 +210,9 @@ impl Upload {
         if let Some(appender) = self.appender.take() {
             appender.seal().await?;
         }
-        let verified = if is_hashed {
-            self.hasher.clone().finish()
-        } else {
-            self.repository
-                .hash_extent(self.extent, claimed.algorithm())
-                .await?
+        let verified = match hashed {
+            Some(verified) => verified,
+            None => self.repository.hash_extent(self.extent, claimed.algorithm()).await?,
         };
         if let Err(error) = check_digest(claimed, verified) {
             self.repository.discard_upload(self.extent).await?;
@@ -224,16 +223,17 @@ impl Upload {
 
     /// Gives the upload up, with all its bytes.
     pub async fn cancel(mut self) -> Result<()> {
-        self.appender = None;
         self.session.stage = Stage::Aborted;
         // First: whoever still writes must not be able to finish after the bytes are gone.
         self.store_session().await?;
+        self.give_up().await
+    }
+
+    /// Deletes the bytes of a session that is not open, and then the session.
+    async fn give_up(&mut self) -> Result<()> {
+        self.appender = None;
         let store = self.repository.store();
-        store
-            .environment
-            .extents
-            .abandon(self.extent, &self.session.checkpoint())
-            .await?;
+        store.environment.extents.abandon(self.extent, &self.session.checkpoint()).await?;
         store.clear(&[layout::upload(self.extent)?]).await
     }
 
@@ -241,15 +241,12 @@ impl Upload {
     async fn claim(&mut self) -> Result<&mut Box<dyn Appender>> {
         if self.appender.is_none() {
             let store = self.repository.store();
-            let claim = store
-                .environment
-                .extents
-                .claim(self.extent, &self.session.checkpoint())
-                .await?;
+            let claim =
+                store.environment.extents.claim(self.extent, &self.session.checkpoint()).await?;
             let Claim::Granted(appender) = claim else {
                 return Err(self.conflict("somebody else is writing to it"));
             };
-            if !self.is_own {
+            if self.session.stage == Stage::Open {
                 // The session may have gone on between the time it was read and the claim. From
                 // here on nobody else can make it go on.
                 let current = store.get::<Session>(&layout::upload(self.extent)?).await?;
@@ -259,18 +256,12 @@ impl Upload {
             }
             self.appender = Some(appender);
         }
-        self.appender
-            .as_mut()
-            .ok_or_else(|| Error::new(ErrorKind::UploadUnknown, "no appender"))
+        self.appender.as_mut().ok_or_else(|| Error::new(ErrorKind::UploadUnknown, "no appender"))
     }
 
     async fn store_session(&mut self) -> Result<()> {
         let key = layout::upload(self.extent)?;
-        let swap = self
-            .repository
-            .store()
-            .swap(&key, Some(&self.version), &self.session)
-            .await?;
+        let swap = self.repository.store().swap(&key, Some(&self.version), &self.session).await?;
         let Swap::Stored(version) = swap else {
             return Err(self.conflict("somebody else has gone on with it"));
         };
@@ -304,11 +295,7 @@ impl FromStr for UploadId {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let id = text.parse().map_err(|_| {
-            Invalid::new(
-                "upload id",
-                text,
-                "expected 26 characters of lower-case base32",
-            )
+            Invalid::new("upload id", text, "expected 26 characters of lower-case base32")
         })?;
         Ok(Self(id))
     }

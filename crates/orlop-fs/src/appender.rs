@@ -111,10 +111,7 @@ impl Appender for FsAppender {
 
     async fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.sync().await?;
-        Ok(Checkpoint {
-            len: self.offset,
-            token: Bytes::new(),
-        })
+        Ok(Checkpoint { len: self.offset, token: Bytes::new() })
     }
 
     async fn seal(mut self: Box<Self>) -> Result<()> {

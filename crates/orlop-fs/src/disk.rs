@@ -85,22 +85,16 @@ pub enum LockMode {
 
 /// The operating system's own.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OsDisk;
+pub struct OsDisk;
 
 impl Disk for OsDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         Ok(Box::new(file))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        ))
+        Ok(Box::new(OpenOptions::new().read(true).write(true).open(path)?))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -145,11 +139,7 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         match mode {
             LockMode::Exclusive => file.lock()?,
             LockMode::Shared => file.lock_shared()?,
@@ -189,8 +179,5 @@ impl DiskFile for File {
 }
 
 fn known(metadata: &fs::Metadata) -> io::Result<Metadata> {
-    Ok(Metadata {
-        len: metadata.len(),
-        modified: metadata.modified()?,
-    })
+    Ok(Metadata { len: metadata.len(), modified: metadata.modified()? })
 }

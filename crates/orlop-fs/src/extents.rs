@@ -36,12 +36,9 @@ impl Extents for FsExtents {
         let (volume, len) = (self.volume.clone(), from.len);
         let file = blocking(move || volume.claim_extent(id, len)).await?;
         Ok(match file {
-            Some(file) => Claim::Granted(Box::new(FsAppender::new(
-                self.volume.clone(),
-                id,
-                file,
-                len,
-            ))),
+            Some(file) => {
+                Claim::Granted(Box::new(FsAppender::new(self.volume.clone(), id, file, len)))
+            }
             None => Claim::Busy,
         })
     }
@@ -69,9 +66,7 @@ impl Extents for FsExtents {
                     return Ok(None);
                 }
                 let piece = blocking(move || {
-                    let piece = usize::try_from(end - at)
-                        .unwrap_or(READ_BYTES)
-                        .min(READ_BYTES);
+                    let piece = usize::try_from(end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
                     let mut buffer = vec![0; piece];
                     let path = volume.layout.extent(id);
                     let read = file
@@ -135,10 +130,7 @@ impl Volume {
             }
         };
         let mut attempts = CLAIM_ATTEMPTS;
-        while !file
-            .try_lock()
-            .map_err(|error| failed("lock", &path, error))?
-        {
+        while !file.try_lock().map_err(|error| failed("lock", &path, error))? {
             attempts -= 1;
             if attempts == 0 {
                 return Ok(None);
@@ -189,11 +181,7 @@ impl Volume {
             let metadata = found(self.disk.metadata(&dir.join(&name))).map_err(read)?;
             // A foreign file is nobody's extent; one that has gone since was one.
             if let (Ok(id), OPEN_EXTENSION, Some(metadata)) = (id.parse(), extension, metadata) {
-                extents.push(ExtentEntry {
-                    id,
-                    len: metadata.len,
-                    modified: metadata.modified,
-                });
+                extents.push(ExtentEntry { id, len: metadata.len, modified: metadata.modified });
             }
         }
         Ok(extents)

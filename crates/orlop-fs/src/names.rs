@@ -19,7 +19,7 @@
 
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use orlop_backend::Result;
@@ -82,9 +82,7 @@ impl<'v> Names<'v> {
                     continue;
                 }
                 names.sort_unstable();
-                return self
-                    .live(names.into_iter().map(Ok), after, limit)
-                    .map(|(live, _)| live);
+                return self.live(names.into_iter().map(Ok), after, limit).map(|(live, _)| live);
             };
             if new.len() > SORTED_MAX && !merged {
                 self.merge(false)?;
@@ -152,9 +150,7 @@ impl<'v> Names<'v> {
     /// the names that are gone.
     fn merge(&self, all: bool) -> Result<()> {
         let _lock = self.volume.lock_dir(&self.dir, LockMode::Exclusive)?;
-        let mut new = self
-            .read_names(&self.new_dir(), usize::MAX)?
-            .unwrap_or_default();
+        let mut new = self.read_names(&self.new_dir(), usize::MAX)?.unwrap_or_default();
         if new.len() <= SORTED_MAX && !all {
             return Ok(()); // somebody was faster
         }
@@ -209,20 +205,13 @@ impl<'v> Names<'v> {
             writer.finish()
         })?;
         failure?;
-        let id = tmp
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        self.volume
-            .install(&tmp, &self.names_dir().join(format!("{RUN_PREFIX}{id}")))
+        let id = tmp.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.volume.install(&tmp, &self.names_dir().join(format!("{RUN_PREFIX}{id}")))
     }
 
     /// `None` if one of them is gone already.
     fn open_runs(&self, after: Option<&str>) -> Result<Option<Vec<Run>>> {
-        let names = self
-            .read_names(&self.names_dir(), usize::MAX)?
-            .unwrap_or_default();
+        let names = self.read_names(&self.names_dir(), usize::MAX)?.unwrap_or_default();
         let mut runs = Vec::new();
         for name in names.iter().filter(|name| name.starts_with(RUN_PREFIX)) {
             let path = self.names_dir().join(name);
@@ -236,7 +225,7 @@ impl<'v> Names<'v> {
     }
 
     /// The files in a directory, but not many more than `max` of them; `None` if it is not there.
-    fn read_names(&self, dir: &PathBuf, max: usize) -> Result<Option<Vec<String>>> {
+    fn read_names(&self, dir: &Path, max: usize) -> Result<Option<Vec<String>>> {
         let Some(entries) =
             found(self.volume.disk.read_dir(dir)).map_err(|error| failed("read", dir, error))?
         else {

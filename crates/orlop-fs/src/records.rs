@@ -115,11 +115,7 @@ impl Volume {
         let metadata = file.metadata().map_err(read)?;
         let stored = read_whole(&*file, metadata.len).map_err(read)?;
         let (revision, value) = envelope::open(key, &stored)?;
-        Ok(Some(Record {
-            value,
-            version: version(revision),
-            modified: metadata.modified,
-        }))
+        Ok(Some(Record { value, version: version(revision), modified: metadata.modified }))
     }
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
@@ -147,9 +143,7 @@ impl Volume {
             return Ok(Removal::Conflict);
         }
         let path = self.layout.record(key);
-        self.disk
-            .remove_file(&path)
-            .map_err(|error| failed("delete", &path, error))?;
+        self.disk.remove_file(&path).map_err(|error| failed("delete", &path, error))?;
         self.sync_dir(parent(&path))?;
         Ok(Removal::Removed)
     }
@@ -159,10 +153,7 @@ impl Volume {
         let mut by_dir: BTreeMap<PathBuf, Vec<&Key>> = BTreeMap::new();
         for key in keys {
             let path = self.layout.record(key);
-            by_dir
-                .entry(parent(&path).to_owned())
-                .or_default()
-                .push(key);
+            by_dir.entry(parent(&path).to_owned()).or_default().push(key);
         }
         let mut announced = Vec::new();
         for (dir, keys) in &by_dir {
@@ -230,17 +221,12 @@ impl Volume {
             let name = name.map_err(read)?;
             if name.is_dir {
                 if name.name != NAMES_DIR {
-                    below.push(Prefix::new(
-                        prefix.as_str().split('/').chain([&*name.name]),
-                    )?);
+                    below.push(Prefix::new(prefix.as_str().split('/').chain([&*name.name]))?);
                 }
             } else if let Some(metadata) =
                 found(self.disk.metadata(&dir.join(&name.name))).map_err(read)?
             {
-                entries.push(Entry {
-                    key: prefix.key(&name.name)?,
-                    modified: metadata.modified,
-                });
+                entries.push(Entry { key: prefix.key(&name.name)?, modified: metadata.modified });
             }
         }
         Ok((entries, below))

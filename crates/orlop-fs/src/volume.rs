@@ -94,10 +94,7 @@ impl Volume {
     ) -> Result<PathBuf> {
         self.check_writable()?;
         let tmp = self.layout.tmp().join(self.random_id()?.to_string());
-        let file = self
-            .disk
-            .create(&tmp)
-            .map_err(|error| failed("make", &tmp, error))?;
+        let file = self.disk.create(&tmp).map_err(|error| failed("make", &tmp, error))?;
         let written = write(&*file)
             .map_err(|error| failed("write", &tmp, error))
             .and_then(|()| self.sync_file(&*file, &tmp));
@@ -111,9 +108,7 @@ impl Volume {
     /// Moves a finished file to its name, and makes the name durable.
     pub(crate) fn install(&self, tmp: &Path, path: &Path) -> Result<()> {
         self.make_dir(parent(path))?;
-        self.disk
-            .rename(tmp, path)
-            .map_err(|error| failed("rename to", path, error))?;
+        self.disk.rename(tmp, path).map_err(|error| failed("rename to", path, error))?;
         self.sync_dir(parent(path))
     }
 
@@ -127,13 +122,16 @@ impl Volume {
         if is_inside {
             self.make_dir(parent(dir))?;
         }
-        let is_new = match self.disk.create_dir(dir) {
+        let made = match self.disk.create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_inside => {
+                self.make_dir(parent(dir))?;
+                self.disk.create_dir(dir)
+            }
+            result => result,
+        };
+        let is_new = match made {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && dir.parent().is_some() => {
-                self.make_dir(parent(dir))?;
-                return self.make_dir(dir);
-            }
             Err(error) => return Err(failed("make directory", dir, error)),
         };
         // One that is there already may be another process's, about to be synced but not yet.
@@ -161,9 +159,7 @@ impl Volume {
         if !self.durable {
             return Ok(());
         }
-        self.disk
-            .sync_dir(dir)
-            .map_err(|error| self.stop(dir, error))
+        self.disk.sync_dir(dir).map_err(|error| self.stop(dir, error))
     }
 
     /// Makes the names in several directories durable, each once.
@@ -186,10 +182,7 @@ impl Volume {
     /// deleting one of those fails its writer and nothing else.
     fn sweep_tmp(&self) -> Result<()> {
         let tmp = self.layout.tmp();
-        let entries = self
-            .disk
-            .read_dir(&tmp)
-            .map_err(|error| failed("read", &tmp, error))?;
+        let entries = self.disk.read_dir(&tmp).map_err(|error| failed("read", &tmp, error))?;
         for entry in entries.flatten().filter(|entry| !entry.is_dir) {
             let path = tmp.join(entry.name);
             let age = self
@@ -205,9 +198,7 @@ impl Volume {
     }
 
     fn known_durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.durable_dirs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.durable_dirs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -56,15 +56,8 @@ impl FromStr for Algorithm {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == text)
-            .ok_or_else(|| {
-                Invalid::new(
-                    "digest algorithm",
-                    text,
-                    "expected \"sha256\" or \"sha512\"",
-                )
-            })
+        Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or_else(|| {
+            Invalid::new("digest algorithm", text, "expected \"sha256\" or \"sha512\"")
+        })
     }
 }

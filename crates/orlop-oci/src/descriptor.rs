@@ -40,12 +40,6 @@ pub struct Descriptor {
 impl Descriptor {
     /// A descriptor with neither artifact type nor annotations.
     pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Self {
-        Self {
-            media_type,
-            digest,
-            size,
-            artifact_type: None,
-            annotations: BTreeMap::new(),
-        }
+        Self { media_type, digest, size, artifact_type: None, annotations: BTreeMap::new() }
     }
 }

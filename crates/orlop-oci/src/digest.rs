@@ -101,11 +101,7 @@ impl FromStr for Digest {
         let mut hash = [0; 64];
         for (byte, pair) in hash.iter_mut().zip(encoded.as_bytes().chunks_exact(2)) {
             let (Some(high), Some(low)) = (nibble(pair[0]), nibble(pair[1])) else {
-                return Err(Invalid::new(
-                    "digest",
-                    text,
-                    "expected lower-case hex digits",
-                ));
+                return Err(Invalid::new("digest", text, "expected lower-case hex digits"));
             };
             *byte = high << 4 | low;
         }
@@ -166,10 +162,6 @@ mod tests {
     #[test]
     fn a_message_names_both_lengths() {
         let error = "sha256:abc".parse::<Digest>().unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("expected 64 hex digits behind sha256, found 3")
-        );
+        assert!(error.to_string().contains("expected 64 hex digits behind sha256, found 3"));
     }
 }

@@ -21,10 +21,7 @@ pub enum Role {
 impl Role {
     /// Whether the target is a blob; the others are manifests.
     pub fn is_blob(self) -> bool {
-        matches!(
-            self,
-            Role::Config | Role::Layer | Role::NondistributableLayer
-        )
+        matches!(self, Role::Config | Role::Layer | Role::NondistributableLayer)
     }
 }
 
@@ -69,10 +66,7 @@ impl Manifest {
         self.config
             .iter()
             .map(edge(Role::Config))
-            .chain(self.layers.iter().map(move |target| Edge {
-                role: layer_role(target),
-                target,
-            }))
+            .chain(self.layers.iter().map(move |target| Edge { role: layer_role(target), target }))
             .chain(self.children.iter().map(edge(Role::Child)))
             .chain(self.subject.iter().map(edge(Role::Subject)))
     }

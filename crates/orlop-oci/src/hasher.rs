@@ -64,10 +64,7 @@ impl Hasher {
                 .map_err(|_| refused("impossible position in the block"))?,
             )),
         };
-        Ok(Self {
-            core,
-            size: state.size,
-        })
+        Ok(Self { core, size: state.size })
     }
 
     /// Hashes the next bytes of the stream.
@@ -111,10 +108,7 @@ impl Hasher {
             Core::Sha256(sha) => Digest::from_hash(algorithm, &sha.finalize()),
             Core::Sha512(sha) => Digest::from_hash(algorithm, &sha.finalize()),
         };
-        Verified {
-            digest,
-            size: self.size,
-        }
+        Verified { digest, size: self.size }
     }
 }
 
@@ -130,11 +124,7 @@ impl HashState {
     /// Puts together what [`HashState::algorithm`], [`HashState::size`] and
     /// [`HashState::as_bytes`] took apart. [`Hasher::resume`] checks it.
     pub fn new(algorithm: Algorithm, size: u64, bytes: Vec<u8>) -> Self {
-        Self {
-            algorithm,
-            size,
-            bytes,
-        }
+        Self { algorithm, size, bytes }
     }
 
     /// The algorithm.

@@ -23,11 +23,7 @@ pub struct Invalid {
 impl Invalid {
     /// Says that `value` is no `noun`, because of `reason` (lower case, no full stop).
     pub fn new(noun: &'static str, value: impl AsRef<str>, reason: impl Into<String>) -> Self {
-        Self {
-            noun,
-            value: Shown::new(value.as_ref()),
-            reason: reason.into(),
-        }
+        Self { noun, value: Shown::new(value.as_ref()), reason: reason.into() }
     }
 
     /// The kind of thing that the value was taken for: `"digest"`, `"tag"`, `"manifest"` …
@@ -50,10 +46,7 @@ struct Shown {
 
 impl Shown {
     fn new(value: &str) -> Self {
-        Self {
-            head: value.chars().take(SHOWN_CHARS_MAX).collect(),
-            length: value.chars().count(),
-        }
+        Self { head: value.chars().take(SHOWN_CHARS_MAX).collect(), length: value.chars().count() }
     }
 }
 

@@ -54,13 +54,8 @@ impl Manifest {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(&bytes);
         let verified = hasher.finish();
-        let refuse = |reason: String| {
-            Err(Invalid::new(
-                "manifest",
-                verified.digest().to_string(),
-                reason,
-            ))
-        };
+        let refuse =
+            |reason: String| Err(Invalid::new("manifest", verified.digest().to_string(), reason));
         let body = match Body::read(&bytes) {
             Ok(body) => body,
             Err(_) if declared.is_some_and(is_opaque) && !looks_like_json(&bytes) => {
@@ -88,11 +83,7 @@ impl Manifest {
             artifact_type,
             annotations: body.annotations.unwrap_or_default(),
             config: body.config,
-            layers: [body.layers, body.blobs]
-                .into_iter()
-                .flatten()
-                .flatten()
-                .collect(),
+            layers: [body.layers, body.blobs].into_iter().flatten().flatten().collect(),
             children: body.manifests.unwrap_or_default(),
             subject: body.subject,
         })
@@ -157,9 +148,7 @@ impl Body {
         let depth = nesting(bytes);
         if depth > Manifest::DEPTH_MAX {
             let max = Manifest::DEPTH_MAX;
-            return Err(format!(
-                "JSON nested {depth} deep, at most {max} are allowed"
-            ));
+            return Err(format!("JSON nested {depth} deep, at most {max} are allowed"));
         }
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
@@ -192,9 +181,7 @@ impl Body {
             return Err(format!("{media_type} needs the field \"manifests\""));
         }
         if media_type.is_image_manifest() && (self.config.is_none() || self.layers.is_none()) {
-            return Err(format!(
-                "{media_type} needs the fields \"config\" and \"layers\""
-            ));
+            return Err(format!("{media_type} needs the fields \"config\" and \"layers\""));
         }
         Ok(media_type)
     }

@@ -65,15 +65,13 @@ impl MediaType {
     /// Whether a layer of this type need not be in the registry, because its licence forbids to
     /// distribute it (image-spec, "Non-Distributable Layers").
     pub fn is_nondistributable(&self) -> bool {
-        self.as_str()
-            .starts_with("application/vnd.oci.image.layer.nondistributable.")
+        self.as_str().starts_with("application/vnd.oci.image.layer.nondistributable.")
             || self.as_str() == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
     }
 
     /// Whether it is a Docker manifest of schema 1, which signs itself and is not supported.
     pub fn is_schema1(&self) -> bool {
-        self.as_str()
-            .starts_with("application/vnd.docker.distribution.manifest.v1+")
+        self.as_str().starts_with("application/vnd.docker.distribution.manifest.v1+")
     }
 }
 

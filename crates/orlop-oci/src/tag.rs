@@ -91,7 +91,7 @@ mod tests {
 
         #[test]
         fn a_foreign_character_is_refused(head in "[a-z]{0,3}", foreign in "[^a-zA-Z0-9._-]") {
-            let text = format!("{}{}", head, foreign);
+            let text = format!("{head}{foreign}");
             prop_assert!(text.parse::<Tag>().is_err());
         }
     }

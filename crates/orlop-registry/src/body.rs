@@ -58,6 +58,6 @@ pub(crate) async fn drain(body: &mut Body) {
 }
 
 /// How long a client may send nothing in the middle of a body.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 
 const DRAINED_BYTES_MAX: usize = 1 << 20;

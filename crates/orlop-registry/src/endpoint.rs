@@ -55,10 +55,9 @@ impl Endpoint {
             endpoint(name, Self::Manifest)
         } else if let Some(name) = rest.strip_suffix("/referrers") {
             endpoint(name, Self::Referrers)
-        } else if let Some(name) = rest.strip_suffix("/tags").filter(|_| last == "list") {
-            Some(name.parse().map(Self::Tags))
         } else {
-            None
+            let name = rest.strip_suffix("/tags").filter(|_| last == "list")?;
+            Some(name.parse().map(Self::Tags))
         }
     }
 }
@@ -78,46 +77,26 @@ mod tests {
         let name = || "a/b".parse().unwrap();
         assert_eq!(parse("/v2"), Endpoint::Base);
         assert_eq!(parse("/v2/_catalog"), Endpoint::Catalog);
-        assert_eq!(
-            parse("/v2/a/b/blobs/x%3Ay"),
-            Endpoint::Blob(name(), "x:y".into())
-        );
-        assert_eq!(
-            parse("/v2/a/b/manifests/x"),
-            Endpoint::Manifest(name(), "x".into())
-        );
+        assert_eq!(parse("/v2/a/b/blobs/x%3Ay"), Endpoint::Blob(name(), "x:y".into()));
+        assert_eq!(parse("/v2/a/b/manifests/x"), Endpoint::Manifest(name(), "x".into()));
         assert_eq!(parse("/v2/a/b/blobs/uploads/"), Endpoint::Uploads(name()));
         assert_eq!(parse("/v2/a/b/blobs/uploads"), Endpoint::Uploads(name()));
-        assert_eq!(
-            parse("/v2/a/b/blobs/uploads/i"),
-            Endpoint::Upload(name(), "i".into())
-        );
+        assert_eq!(parse("/v2/a/b/blobs/uploads/i"), Endpoint::Upload(name(), "i".into()));
         assert_eq!(parse("/v2/a/b/tags/list"), Endpoint::Tags(name()));
-        assert_eq!(
-            parse("/v2/a/b/referrers/x"),
-            Endpoint::Referrers(name(), "x".into())
-        );
+        assert_eq!(parse("/v2/a/b/referrers/x"), Endpoint::Referrers(name(), "x".into()));
     }
 
     #[test]
     fn names_that_look_like_endpoints_are_names() {
         let name = "tags/list/blobs/uploads".parse().unwrap();
-        assert_eq!(
-            parse("/v2/tags/list/blobs/uploads/tags/list"),
-            Endpoint::Tags(name)
-        );
+        assert_eq!(parse("/v2/tags/list/blobs/uploads/tags/list"), Endpoint::Tags(name));
     }
 
     #[test]
     fn no_encoding_gets_a_bad_name_through() {
-        for name in [
-            "..", "a%2fb", "a%2Fb", "a%00b", "A", "a//b", "", "a/../b", "%2e%2e",
-        ] {
+        for name in ["..", "a%2fb", "a%2Fb", "a%00b", "A", "a//b", "", "a/../b", "%2e%2e"] {
             let path = format!("/v2/{name}/manifests/x");
-            assert!(
-                Endpoint::parse(&path).is_none_or(|endpoint| endpoint.is_err()),
-                "{path}"
-            );
+            assert!(Endpoint::parse(&path).is_none_or(|endpoint| endpoint.is_err()), "{path}");
         }
     }
 

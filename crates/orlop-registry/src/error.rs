@@ -11,17 +11,12 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            headers: HeaderMap::new(),
-        }
+        Self { status, code, message: message.into(), headers: Box::default() }
     }
 
     pub(crate) fn blob_unknown(digest: impl std::fmt::Display, repository: &str) -> Self {
@@ -62,8 +57,9 @@ impl From<Error> for ApiError {
             | ErrorKind::ManifestInvalid
             | ErrorKind::NameInvalid
             | ErrorKind::SizeInvalid => StatusCode::BAD_REQUEST,
-            ErrorKind::ManifestBlobUnknown | ErrorKind::ManifestUnknown => StatusCode::NOT_FOUND,
-            ErrorKind::UploadUnknown => StatusCode::NOT_FOUND,
+            ErrorKind::ManifestBlobUnknown
+            | ErrorKind::ManifestUnknown
+            | ErrorKind::UploadUnknown => StatusCode::NOT_FOUND,
             ErrorKind::ManifestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Precondition => StatusCode::PRECONDITION_FAILED,
             // What a client does next is the same for both: ask how far it is, and go on there.
@@ -91,10 +87,7 @@ impl From<Invalid> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({"errors": [{"code": self.code, "message": self.message}]});
-        let json = [(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )];
-        (self.status, json, self.headers, body.to_string()).into_response()
+        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        (self.status, json, *self.headers, body.to_string()).into_response()
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -
 }
 
 /// A value made of parsed words, which have no characters that a header cannot hold.
+#[allow(clippy::needless_pass_by_value)] // `format_args!` cannot be lent
 pub(crate) fn value(text: impl ToString) -> HeaderValue {
     HeaderValue::try_from(text.to_string()).unwrap_or(HeaderValue::from_static(""))
 }

@@ -25,8 +25,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Serve {
-    /// Where the registry is kept: a directory, file:///directory, or memory:
-    #[arg(long, env = "ORLOP_STORE", default_value = "./orlop-data")]
+    #[arg(long, help = "Where the registry is kept: a directory, file:///directory, or memory:")]
+    #[arg(env = "ORLOP_STORE", default_value = "./orlop-data")]
     store: StoreUrl,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "ORLOP_LISTEN", default_value = "127.0.0.1:5000")]
@@ -61,10 +61,7 @@ async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let Command::Serve(serve) = Cli::parse().command;
     match run(serve).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,10 +73,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options {
-        references: serve.references.into(),
-        ..Options::default()
-    };
+    let options = Options { references: serve.references.into(), ..Options::default() };
     let registry = Registry::open(serve.store.open()?, options).await?;
     let listener = TcpListener::bind(serve.listen)
         .await
@@ -87,11 +81,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
     let drain = orlop_registry::drain_signal()?;
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "orlop listens on http://{address} and keeps its store in {}",
-        serve.store
-    )?;
+    writeln!(out, "orlop listens on http://{address} and keeps its store in {}", serve.store)?;
     out.flush()?;
     orlop_registry::serve(listener, registry, drain).await;
     Ok(())

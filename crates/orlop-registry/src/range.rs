@@ -30,11 +30,7 @@ impl Wanted {
             (None, Some(suffix)) if first.is_empty() => size.saturating_sub(suffix)..size,
             _ => return Self::All, // several ranges, or none of this grammar
         };
-        if range.is_empty() {
-            Self::Nothing
-        } else {
-            Self::Part(range)
-        }
+        if range.is_empty() { Self::Nothing } else { Self::Part(range) }
     }
 }
 
@@ -47,24 +43,14 @@ pub(crate) fn parse_chunk(header: &str) -> Result<Range<u64>, Invalid> {
     });
     match parts {
         Some(range) if range.start < range.end => Ok(range),
-        Some(_) => Err(Invalid::new(
-            "content range",
-            header,
-            "it ends before it begins",
-        )),
-        None => Err(Invalid::new(
-            "content range",
-            header,
-            "expected \"<first>-<last>\"",
-        )),
+        Some(_) => Err(Invalid::new("content range", header, "it ends before it begins")),
+        None => Err(Invalid::new("content range", header, "expected \"<first>-<last>\"")),
     }
 }
 
 fn number(text: &str) -> Option<u64> {
     // `parse` would take a plus sign as well.
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

@@ -18,9 +18,7 @@ use tokio::time::{sleep, timeout};
 pub async fn serve(listener: TcpListener, registry: Registry, drain: impl Future<Output = ()>) {
     let service = TowerToHyperService::new(crate::router(registry));
     let mut http = Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME_MAX);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
     http.http2().timer(TokioTimer::new());
     let connections = GracefulShutdown::new();
     let drain = drain.fuse();
@@ -39,9 +37,7 @@ pub async fn serve(listener: TcpListener, registry: Registry, drain: impl Future
             }
         };
         let _ = stream.set_nodelay(true); // only a matter of speed
-        let connection = http
-            .serve_connection(TokioIo::new(stream), service.clone())
-            .into_owned();
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -51,10 +47,7 @@ pub async fn serve(listener: TcpListener, registry: Registry, drain: impl Future
     }
     drop(listener);
     tracing::info!("draining");
-    if timeout(DRAIN_TIME_MAX, connections.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(DRAIN_TIME_MAX, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests were still under way");
     }
 }

@@ -45,9 +45,7 @@ impl FromStr for StoreUrl {
             Some(("memory", "" | "//")) => Ok(Self::Memory),
             Some(("file", path)) => match path.strip_prefix("//").unwrap_or(path) {
                 path if path.starts_with('/') => Ok(Self::Directory(path.into())),
-                _ => Err(format!(
-                    "{text:?} names no local directory, expected file:///path"
-                )),
+                _ => Err(format!("{text:?} names no local directory, expected file:///path")),
             },
             Some((scheme, rest)) if rest.starts_with("//") => Err(format!(
                 "{scheme:?} is no store that this version knows, expected a path, file:///path \

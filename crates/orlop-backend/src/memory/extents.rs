@@ -89,11 +89,7 @@ impl Extents for MemoryExtents {
         let entries: Vec<_> = lock(&self.extents)
             .iter()
             .map(|(id, extent)| {
-                Ok(ExtentEntry {
-                    id: *id,
-                    len: extent.len,
-                    modified: extent.modified,
-                })
+                Ok(ExtentEntry { id: *id, len: extent.len, modified: extent.modified })
             })
             .collect();
         stream::iter(entries).boxed()
@@ -118,11 +114,10 @@ fn cut(pieces: &[Bytes], range: Range<u64>) -> Vec<Bytes> {
     let mut parts = Vec::new();
     for piece in pieces {
         let end = at + piece.len() as u64;
-        let from = range.start.clamp(at, end) - at;
-        let to = range.end.clamp(at, end) - at;
+        let offset = |byte: u64| usize::try_from(byte.clamp(at, end) - at).unwrap_or(piece.len());
+        let (from, to) = (offset(range.start), offset(range.end));
         if from < to {
-            // Both lie within a piece, whose length is a `usize`.
-            parts.push(piece.slice(from as usize..to as usize));
+            parts.push(piece.slice(from..to));
         }
         at = end;
     }
@@ -168,10 +163,7 @@ impl Appender for MemoryAppender {
 
     async fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.flush(false)?;
-        Ok(Checkpoint {
-            len: self.len,
-            token: Bytes::new(),
-        })
+        Ok(Checkpoint { len: self.len, token: Bytes::new() })
     }
 
     async fn seal(mut self: Box<Self>) -> Result<()> {

@@ -34,11 +34,7 @@ struct Stored {
 impl MemoryRecords {
     /// An empty place.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self {
-            stored: Arc::default(),
-            clock,
-            entropy,
-        }
+        Self { stored: Arc::default(), clock, entropy }
     }
 
     /// Lets a test change the stored bytes, as a failing medium would. Does nothing if there is
@@ -52,10 +48,7 @@ impl MemoryRecords {
     }
 
     fn stored(&self, bytes: Bytes) -> Stored {
-        Stored {
-            bytes,
-            modified: self.clock.now(),
-        }
+        Stored { bytes, modified: self.clock.now() }
     }
 
     /// Up to a page of what follows `from`, as long as it lies under `prefix`.
@@ -70,10 +63,7 @@ impl MemoryRecords {
             .range::<str, _>((from, Bound::Unbounded))
             .take_while(|(key, _)| prefix.strip(key).is_some())
             .take(PAGE_ENTRIES)
-            .map(|(key, stored)| Entry {
-                key: key.clone(),
-                modified: stored.modified,
-            })
+            .map(|(key, stored)| Entry { key: key.clone(), modified: stored.modified })
             .collect()
     }
 
@@ -136,9 +126,7 @@ impl Records for MemoryRecords {
     async fn mark(&self, keys: &[Key]) -> Result<()> {
         let mut stored = lock(&self.stored);
         for key in keys {
-            stored
-                .entry(key.clone())
-                .or_insert_with(|| self.stored(Bytes::new()));
+            stored.entry(key.clone()).or_insert_with(|| self.stored(Bytes::new()));
         }
         Ok(())
     }

@@ -42,13 +42,7 @@ pub(crate) enum Life {
 impl BlobState {
     /// The state of a digest that nothing is known of.
     pub(crate) fn dead() -> Self {
-        Self {
-            life: Life::Dead,
-            size: 0,
-            home: None,
-            trash: Vec::new(),
-            fenced: Vec::new(),
-        }
+        Self { life: Life::Dead, size: 0, home: None, trash: Vec::new(), fenced: Vec::new() }
     }
 
     /// Where the bytes are.
@@ -65,12 +59,7 @@ impl BlobState {
 
     /// The same blob in the extent that was uploaded for it.
     pub(crate) fn installed(self, extent: ExtentId, size: u64, home: RepositoryName) -> Self {
-        Self {
-            life: Life::Live(Text(extent)),
-            size,
-            home: Some(home),
-            ..self
-        }
+        Self { life: Life::Live(Text(extent)), size, home: Some(home), ..self }
     }
 
     /// The same blob with a pending decision taken back.

@@ -21,10 +21,7 @@ pub(crate) enum Candidate {
         blobs: Vec<Digest>,
     },
     /// A blob is deleted from a repository.
-    Blob {
-        repository: RepositoryName,
-        digest: Digest,
-    },
+    Blob { repository: RepositoryName, digest: Digest },
 }
 
 json_state!(Candidate);

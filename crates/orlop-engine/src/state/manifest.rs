@@ -67,10 +67,7 @@ impl ManifestState {
     }
 
     pub(crate) fn is_fenced(&self, incarnation: RandomId) -> bool {
-        self.header
-            .fenced
-            .iter()
-            .any(|fenced| fenced.0 == incarnation)
+        self.header.fenced.iter().any(|fenced| fenced.0 == incarnation)
     }
 
     /// A new incarnation in place of one that is over, which becomes trash.
@@ -128,9 +125,6 @@ impl State for ManifestState {
     fn decode(value: Bytes) -> Result<Self, String> {
         let end = value.iter().position(|byte| *byte == b'\n');
         let end = end.ok_or("expected a header line, found none")?;
-        Ok(Self {
-            header: decode_json(&value[..end])?,
-            bytes: value.slice(end + 1..),
-        })
+        Ok(Self { header: decode_json(&value[..end])?, bytes: value.slice(end + 1..) })
     }
 }

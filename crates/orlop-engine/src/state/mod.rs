@@ -41,9 +41,7 @@ macro_rules! json_state {
 use json_state;
 
 fn encode_json(state: &impl Serialize) -> Result<Bytes, String> {
-    serde_json::to_vec(state)
-        .map(Bytes::from)
-        .map_err(|error| error.to_string())
+    serde_json::to_vec(state).map(Bytes::from).map_err(|error| error.to_string())
 }
 
 fn decode_json<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {

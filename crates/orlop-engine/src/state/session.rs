@@ -57,12 +57,12 @@ impl Session {
             hash_state: Vec::new(),
             token: Vec::new(),
         };
-        session.advance(&Hasher::new(algorithm), Checkpoint::start());
+        session.advance(&Hasher::new(algorithm), &Checkpoint::start());
         session
     }
 
     /// Takes over how far bytes and hash have come.
-    pub(crate) fn advance(&mut self, hasher: &Hasher, checkpoint: Checkpoint) {
+    pub(crate) fn advance(&mut self, hasher: &Hasher, checkpoint: &Checkpoint) {
         let state = hasher.state();
         self.offset = checkpoint.len;
         self.algorithm = state.algorithm().to_string();
@@ -71,20 +71,13 @@ impl Session {
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            len: self.offset,
-            token: self.token.clone().into(),
-        }
+        Checkpoint { len: self.offset, token: self.token.clone().into() }
     }
 
     /// The hash of all bytes up to the offset, without reading any of them.
     pub(crate) fn hasher(&self) -> Result<Hasher, Invalid> {
         let algorithm = self.algorithm.parse()?;
-        Hasher::resume(&HashState::new(
-            algorithm,
-            self.offset,
-            self.hash_state.clone(),
-        ))
+        Hasher::resume(&HashState::new(algorithm, self.offset, self.hash_state.clone()))
     }
 }
 

@@ -32,10 +32,7 @@ pub(crate) struct TagTarget {
 
 impl TagState {
     pub(crate) fn empty() -> Self {
-        Self {
-            target: None,
-            fenced: Vec::new(),
-        }
+        Self { target: None, fenced: Vec::new() }
     }
 
     pub(crate) fn is_fenced(&self, incarnation: RandomId) -> bool {

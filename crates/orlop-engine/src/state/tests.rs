@@ -20,23 +20,12 @@ fn ids() -> impl Strategy<Value = Vec<Text<RandomId>>> {
 
 fn digest() -> impl Strategy<Value = Digest> {
     (any::<bool>(), any::<[u8; 4]>()).prop_map(|(long, content)| {
-        Digest::of(
-            if long {
-                Algorithm::Sha512
-            } else {
-                Algorithm::Sha256
-            },
-            &content,
-        )
+        Digest::of(if long { Algorithm::Sha512 } else { Algorithm::Sha256 }, &content)
     })
 }
 
 fn life() -> impl Strategy<Value = Life> {
-    prop_oneof![
-        extent().prop_map(Life::Live),
-        extent().prop_map(Life::Condemned),
-        Just(Life::Dead),
-    ]
+    prop_oneof![extent().prop_map(Life::Live), extent().prop_map(Life::Condemned), Just(Life::Dead),]
 }
 
 fn reads_back<T: State + PartialEq + std::fmt::Debug>(state: &T) -> Result<(), TestCaseError> {
@@ -91,7 +80,7 @@ proptest! {
             let mut hasher = session.hasher().unwrap();
             hasher.update(&head);
             let at = Checkpoint { len: head.len() as u64, token: token.clone().into() };
-            session.advance(&hasher, at.clone());
+            session.advance(&hasher, &at);
             reads_back(&session)?;
             prop_assert_eq!(session.checkpoint(), at);
             let mut resumed: Hasher = session.hasher().unwrap();

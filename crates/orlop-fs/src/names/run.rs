@@ -28,18 +28,8 @@ impl Run {
         path: PathBuf,
         after: Option<&str>,
     ) -> Result<Self> {
-        let len = file
-            .metadata()
-            .map_err(|error| failed("look up", &path, error))?
-            .len;
-        let mut run = Self {
-            file,
-            path,
-            len,
-            base: 0,
-            buffer: Vec::new(),
-            at: 0,
-        };
+        let len = file.metadata().map_err(|error| failed("look up", &path, error))?.len;
+        let mut run = Self { file, path, len, base: 0, buffer: Vec::new(), at: 0 };
         let Some(after) = after else {
             return Ok(run);
         };
@@ -173,11 +163,7 @@ pub(super) struct RunWriter<'f> {
 
 impl<'f> RunWriter<'f> {
     pub(super) fn new(file: &'f dyn DiskFile) -> Self {
-        Self {
-            file,
-            offset: 0,
-            buffer: Vec::new(),
-        }
+        Self { file, offset: 0, buffer: Vec::new() }
     }
 
     /// Adds a name, which must be greater than the one before.
@@ -221,7 +207,9 @@ mod tests {
         let _ = OsDisk.remove_file(&path);
         let file = OsDisk.create(&path).unwrap();
         let mut writer = RunWriter::new(&*file);
-        names.iter().for_each(|name| writer.push(name).unwrap());
+        for name in names {
+            writer.push(name).unwrap();
+        }
         writer.finish().unwrap();
         Run::open(file, path, after).unwrap()
     }

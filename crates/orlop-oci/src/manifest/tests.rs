@@ -17,20 +17,12 @@ fn every_edge_comes_with_its_role() {
     let text = format!(
         r#"{{"schemaVersion":2,"config":{BLOB},"layers":[{BLOB},{foreign}],"subject":{BLOB}}}"#
     );
-    let roles: Vec<Role> = parse(&text, None)
-        .unwrap()
-        .edges()
-        .map(|edge| edge.role)
-        .collect();
-    use Role::{Config, Layer, NondistributableLayer, Subject};
-    assert_eq!(roles, [Config, Layer, NondistributableLayer, Subject]);
+    let roles: Vec<Role> = parse(&text, None).unwrap().edges().map(|edge| edge.role).collect();
+    let expected = [Role::Config, Role::Layer, Role::NondistributableLayer, Role::Subject];
+    assert_eq!(roles, expected);
 
     let text = format!(r#"{{"schemaVersion":2,"manifests":[{BLOB},{BLOB}]}}"#);
-    let roles: Vec<Role> = parse(&text, None)
-        .unwrap()
-        .edges()
-        .map(|edge| edge.role)
-        .collect();
+    let roles: Vec<Role> = parse(&text, None).unwrap().edges().map(|edge| edge.role).collect();
     assert_eq!(roles, [Role::Child, Role::Child]);
 }
 
@@ -46,15 +38,8 @@ fn a_retired_artifact_manifest_has_its_blobs_as_layers() {
 #[test]
 fn the_artifact_type_falls_back_to_the_config() {
     let text = format!(r#"{{"schemaVersion":2,"config":{BLOB},"layers":[]}}"#);
-    let artifact_type = parse(&text, None)
-        .unwrap()
-        .descriptor()
-        .artifact_type
-        .unwrap();
-    assert_eq!(
-        artifact_type.as_str(),
-        "application/vnd.oci.image.layer.v1.tar"
-    );
+    let artifact_type = parse(&text, None).unwrap().descriptor().artifact_type.unwrap();
+    assert_eq!(artifact_type.as_str(), "application/vnd.oci.image.layer.v1.tar");
     let index = parse(r#"{"schemaVersion":2,"manifests":[]}"#, None).unwrap();
     assert_eq!(index.descriptor().artifact_type, None);
 }
@@ -70,10 +55,7 @@ fn an_unknown_type_is_kept_and_its_references_are_seen() {
 
 #[test]
 fn confusing_or_broken_manifests_are_refused() {
-    let deep = format!(
-        r#"{{"schemaVersion":2,"manifests":[],"x":{}}}"#,
-        "[".repeat(100_000)
-    );
+    let deep = format!(r#"{{"schemaVersion":2,"manifests":[],"x":{}}}"#, "[".repeat(100_000));
     let both = format!(r#"{{"manifests":[],"layers":[{BLOB}],"config":{BLOB}}}"#);
     let negative = format!(r#"{{"manifests":[{}]}}"#, BLOB.replace(":2,", ":-2,"));
     for (text, declared, reason) in [
@@ -82,11 +64,7 @@ fn confusing_or_broken_manifests_are_refused() {
         ("{}", None, "its shape tells none"),
         ("{}", Some(MediaType::OCI_MANIFEST), "needs the fields"),
         ("{}", Some(MediaType::OCI_INDEX), "needs the field"),
-        (
-            r#"{"mediaType":"a/b"}"#,
-            Some("a/c"),
-            "pushed as a/c, but it says a/b",
-        ),
+        (r#"{"mediaType":"a/b"}"#, Some("a/c"), "pushed as a/c, but it says a/b"),
         (r#"{"schemaVersion":1}"#, None, "schema version 1"),
         (r#"{"manifests":[{"digest":"x"}]}"#, None, "digest"),
         (&deep, None, "JSON nested 100001 deep, at most 64"),

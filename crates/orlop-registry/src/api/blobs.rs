@@ -20,10 +20,7 @@ impl Call {
         head.insert(headers::CONTENT_DIGEST, headers::value(digest));
         head.insert(header::ETAG, headers::value(format_args!("\"{digest}\"")));
         head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        head.insert(
-            header::CONTENT_TYPE,
-            headers::value(&blob.descriptor().media_type),
-        );
+        head.insert(header::CONTENT_TYPE, headers::value(&blob.descriptor().media_type));
         let (status, range) = match Wanted::parse(headers::text(&self.headers, header::RANGE), size)
         {
             Wanted::All => (StatusCode::OK, 0..size),
@@ -41,10 +38,7 @@ impl Call {
                 ));
             }
         };
-        head.insert(
-            header::CONTENT_LENGTH,
-            HeaderValue::from(range.end - range.start),
-        );
+        head.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
         let body = match self.method {
             Method::HEAD => Body::empty(),
             _ => Body::from_stream(blob.read(range).await?),

@@ -17,11 +17,7 @@ impl Call {
         let name = repository.name();
         if page.items.is_empty() && !repository.exists().await? {
             let message = format!("there is no repository {name}");
-            return Err(ApiError::new(
-                StatusCode::NOT_FOUND,
-                "NAME_UNKNOWN",
-                message,
-            ));
+            return Err(ApiError::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message));
         }
         let tags: Vec<&str> = page.items.iter().map(orlop::Tag::as_str).collect();
         let body = json!({"name": name.as_str(), "tags": tags});
@@ -31,33 +27,22 @@ impl Call {
 
     pub(super) async fn catalog(&self) -> Answer {
         let limit = self.limit()?;
-        let page = self
-            .registry
-            .repositories(self.query.get("last"), limit)
-            .await?;
-        let names: Vec<&str> = page
-            .items
-            .iter()
-            .map(orlop::RepositoryName::as_str)
-            .collect();
+        let page = self.registry.repositories(self.query.get("last"), limit).await?;
+        let names: Vec<&str> = page.items.iter().map(orlop::RepositoryName::as_str).collect();
         let body = json!({"repositories": names});
         Ok(page_of(&body, "/v2/_catalog", page.next.as_deref(), limit))
     }
 
     /// How many entries the client wants, at most as many as fit a page.
     fn limit(&self) -> Result<usize, ApiError> {
-        match self.query.get("n") {
-            None => Ok(PAGE_ENTRIES_MAX),
-            Some(n) => match n.parse::<u64>() {
-                Ok(n) => Ok(usize::try_from(n)
-                    .unwrap_or(usize::MAX)
-                    .min(PAGE_ENTRIES_MAX)),
-                Err(_) => {
-                    let message = format!("expected a number as \"n\", found {n:?}");
-                    Err(ApiError::bad_request("UNSUPPORTED", message))
-                }
-            },
-        }
+        let Some(n) = self.query.get("n") else {
+            return Ok(PAGE_ENTRIES_MAX);
+        };
+        let Ok(limit) = n.parse::<u64>() else {
+            let message = format!("expected a number as \"n\", found {n:?}");
+            return Err(ApiError::bad_request("UNSUPPORTED", message));
+        };
+        Ok(usize::try_from(limit).map_or(PAGE_ENTRIES_MAX, |limit| limit.min(PAGE_ENTRIES_MAX)))
     }
 }
 
@@ -65,9 +50,7 @@ fn page_of(body: &serde_json::Value, path: &str, next: Option<&str>, limit: usiz
     let mut response = json(body.to_string());
     if let Some(next) = next {
         let link = format!("<{path}?last={}&n={limit}>; rel=\"next\"", encode(next));
-        response
-            .headers_mut()
-            .insert(header::LINK, headers::value(link));
+        response.headers_mut().insert(header::LINK, headers::value(link));
     }
     response
 }

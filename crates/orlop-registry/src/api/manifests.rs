@@ -19,10 +19,7 @@ impl Call {
         reference: &Reference,
     ) -> Answer {
         let Some(manifest) = repository.manifest(reference).await? else {
-            return Err(ApiError::manifest_unknown(
-                reference,
-                repository.name().as_str(),
-            ));
+            return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
         };
         let descriptor = &manifest.descriptor;
         let etag = format!("\"{}\"", descriptor.digest);
@@ -54,10 +51,7 @@ impl Call {
         let descriptor = repository.put_manifest(&manifest, &put).await?;
         let mut head = HeaderMap::new();
         let digest = descriptor.digest;
-        head.insert(
-            header::LOCATION,
-            location(repository, format_args!("manifests/{digest}")),
-        );
+        head.insert(header::LOCATION, location(repository, format_args!("manifests/{digest}")));
         head.insert(headers::CONTENT_DIGEST, headers::value(digest));
         if let Some(subject) = manifest.subject() {
             head.insert(headers::SUBJECT, headers::value(subject.digest));
@@ -80,11 +74,7 @@ impl Call {
             let length = headers::text(&self.headers, header::CONTENT_LENGTH).unwrap_or("more");
             let message =
                 format!("manifest {reference} has {length} bytes, at most {max} are allowed");
-            return Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "SIZE_INVALID",
-                message,
-            ));
+            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message));
         };
         let algorithm = match reference {
             Reference::Digest(digest) => digest.algorithm(),
@@ -117,15 +107,8 @@ impl Call {
             }
         }
         if tags.len() > TAGS_MAX {
-            let message = format!(
-                "{} tags at once, at most {TAGS_MAX} are allowed",
-                tags.len()
-            );
-            return Err(ApiError::new(
-                StatusCode::URI_TOO_LONG,
-                "UNSUPPORTED",
-                message,
-            ));
+            let message = format!("{} tags at once, at most {TAGS_MAX} are allowed", tags.len());
+            return Err(ApiError::new(StatusCode::URI_TOO_LONG, "UNSUPPORTED", message));
         }
         Ok(tags)
     }
@@ -152,10 +135,7 @@ pub(super) async fn delete_manifest(repository: &Repository, reference: Referenc
         Reference::Digest(digest) => repository.delete_manifest(digest).await?,
     };
     if !was_there {
-        return Err(ApiError::manifest_unknown(
-            reference,
-            repository.name().as_str(),
-        ));
+        return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
     }
     Ok(StatusCode::ACCEPTED.into_response())
 }

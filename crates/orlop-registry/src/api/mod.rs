@@ -55,10 +55,7 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
-    response.headers_mut().insert(
-        headers::API_VERSION,
-        HeaderValue::from_static("registry/2.0"),
-    );
+    response.headers_mut().insert(headers::API_VERSION, HeaderValue::from_static("registry/2.0"));
     tracing::info!(
         method = %parts.method,
         uri = %parts.uri,
@@ -93,8 +90,7 @@ impl Call {
                 self.get_manifest(&of(name), &reference.parse()?).await
             }
             (Endpoint::Manifest(name, reference), "PUT") => {
-                self.put_manifest(&of(name), &reference.parse()?, body)
-                    .await
+                self.put_manifest(&of(name), &reference.parse()?, body).await
             }
             (Endpoint::Manifest(name, reference), "DELETE") => {
                 delete_manifest(&of(name), reference.parse()?).await
@@ -129,10 +125,7 @@ fn method_not_allowed(endpoint: &Endpoint, method: &str) -> ApiError {
 }
 
 fn json(body: impl Into<Body>) -> Response {
-    let content_type = [(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )];
+    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     (content_type, body.into()).into_response()
 }
 

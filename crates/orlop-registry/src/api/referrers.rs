@@ -21,9 +21,8 @@ impl Call {
                 Some(Ok(artifact_type)) => Some(artifact_type),
                 None => None,
             };
-            let page = repository
-                .referrers(&subject, artifact_type, next.as_ref(), PAGE_ENTRIES)
-                .await?;
+            let page =
+                repository.referrers(&subject, artifact_type, next.as_ref(), PAGE_ENTRIES).await?;
             next = page.next.map(|next| next.parse()).transpose()?;
             for descriptor in page.items {
                 let entry = serde_json::to_value(&descriptor).unwrap_or_default();
@@ -41,25 +40,16 @@ impl Call {
         });
         let mut response = json(index.to_string());
         let head = response.headers_mut();
-        head.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(MediaType::OCI_INDEX),
-        );
+        head.insert(header::CONTENT_TYPE, HeaderValue::from_static(MediaType::OCI_INDEX));
         if let Some(filter) = filter {
-            head.insert(
-                headers::FILTERS_APPLIED,
-                HeaderValue::from_static("artifactType"),
-            );
+            head.insert(headers::FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
             if let Some(next) = next {
                 let filter = encode(filter);
                 let query = format!("?artifactType={filter}&last={next}");
                 head.insert(header::LINK, link(repository, &subject, &query));
             }
         } else if let Some(next) = next {
-            head.insert(
-                header::LINK,
-                link(repository, &subject, &format!("?last={next}")),
-            );
+            head.insert(header::LINK, link(repository, &subject, &format!("?last={next}")));
         }
         Ok(response)
     }

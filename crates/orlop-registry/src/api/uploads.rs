@@ -33,10 +33,7 @@ impl Call {
         };
         let upload = repository.begin_upload(algorithm).await?;
         let mut head = status_headers(repository, upload.id(), 0);
-        head.insert(
-            headers::CHUNK_MIN_LENGTH,
-            HeaderValue::from(CHUNK_MIN_LENGTH),
-        );
+        head.insert(headers::CHUNK_MIN_LENGTH, HeaderValue::from(CHUNK_MIN_LENGTH));
         Ok((StatusCode::ACCEPTED, head).into_response())
     }
 
@@ -79,10 +76,7 @@ impl Call {
         let id = upload.id();
         write_to(&mut upload, length, body).await?;
         let committed = upload.commit(&digest).await;
-        Ok(created(
-            repository,
-            &self.or_status(repository, id, committed).await?,
-        ))
+        Ok(created(repository, &self.or_status(repository, id, committed).await?))
     }
 
     async fn mount(
@@ -123,13 +117,8 @@ impl Call {
             let message = format!("expected a chunk of {length} bytes, found {declared}");
             return Err(ApiError::bad_request("SIZE_INVALID", message));
         }
-        let resumed = repository
-            .resume_upload(&id, range.map(|range| range.start))
-            .await;
-        let upload = self
-            .or_status(repository, id, resumed)
-            .await?
-            .ok_or_else(unknown)?;
+        let resumed = repository.resume_upload(&id, range.map(|range| range.start)).await;
+        let upload = self.or_status(repository, id, resumed).await?.ok_or_else(unknown)?;
         Ok((upload, length))
     }
 
@@ -148,20 +137,16 @@ impl Call {
             && let Some(upload) = repository.resume_upload(&id, None).await?
         {
             let head = status_headers(repository, id, upload.offset());
-            return Err(head
-                .into_iter()
-                .fold(error, |error, (name, value)| match name {
-                    Some(name) => error.with_header(name, value),
-                    None => error,
-                }));
+            return Err(head.into_iter().fold(error, |error, (name, value)| match name {
+                Some(name) => error.with_header(name, value),
+                None => error,
+            }));
         }
         Err(error)
     }
 
     fn content_length(&self) -> Option<u64> {
-        headers::text(&self.headers, header::CONTENT_LENGTH)?
-            .parse()
-            .ok()
+        headers::text(&self.headers, header::CONTENT_LENGTH)?.parse().ok()
     }
 }
 
@@ -214,20 +199,14 @@ fn size_mismatch(upload: &Upload, expected: u64, found: u64) -> ApiError {
 fn created(repository: &Repository, blob: &Descriptor) -> axum::response::Response {
     let digest = blob.digest;
     let mut head = HeaderMap::new();
-    head.insert(
-        header::LOCATION,
-        location(repository, format_args!("blobs/{digest}")),
-    );
+    head.insert(header::LOCATION, location(repository, format_args!("blobs/{digest}")));
     head.insert(headers::CONTENT_DIGEST, headers::value(digest));
     (StatusCode::CREATED, head).into_response()
 }
 
 fn status_headers(repository: &Repository, id: UploadId, offset: u64) -> HeaderMap {
     let mut head = HeaderMap::new();
-    head.insert(
-        header::LOCATION,
-        location(repository, format_args!("blobs/uploads/{id}")),
-    );
+    head.insert(header::LOCATION, location(repository, format_args!("blobs/uploads/{id}")));
     // Both ends are inclusive, so nothing at all looks like one byte; the spec has no other way.
     let last = offset.saturating_sub(1);
     head.insert(header::RANGE, headers::value(format_args!("0-{last}")));

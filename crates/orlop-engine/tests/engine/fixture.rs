@@ -1,0 +1,85 @@
+//! What the tests have in common.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use orlop_backend::Environment;
+use orlop_engine::{ErrorKind, Options, PutManifest, Registry, Repository, Result};
+use orlop_oci::{Algorithm, Descriptor, Digest, Manifest};
+
+pub(crate) async fn open(environment: Environment) -> Registry {
+    Registry::open(environment, Options::default()).await.unwrap()
+}
+
+pub(crate) async fn memory() -> Registry {
+    open(Environment::memory()).await
+}
+
+pub(crate) fn repository(registry: &Registry, name: &str) -> Repository {
+    registry.repository(name.parse().unwrap())
+}
+
+pub(crate) fn sha256(content: &[u8]) -> Digest {
+    Digest::of(Algorithm::Sha256, content)
+}
+
+pub(crate) async fn push_blob(repository: &Repository, content: &str) -> Result<Digest> {
+    let digest = sha256(content.as_bytes());
+    let mut upload = repository.begin_upload_of(&digest).await?;
+    upload.write(Bytes::copy_from_slice(content.as_bytes())).await?;
+    Ok(upload.commit(&digest).await?.digest)
+}
+
+pub(crate) async fn read_blob(repository: &Repository, digest: &Digest) -> Option<Bytes> {
+    let blob = repository.blob(digest).await.unwrap()?;
+    let pieces: Vec<Bytes> = blob.read(0..u64::MAX).await.unwrap().try_collect().await.unwrap();
+    Some(pieces.concat().into())
+}
+
+fn descriptor_json(digest: &Digest, size: usize) -> String {
+    format!(r#"{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size}}}"#)
+}
+
+/// An image whose config and only layer is this blob.
+pub(crate) fn image_of(blob: &Digest, subject: Option<&Digest>) -> Manifest {
+    let blob = descriptor_json(blob, 1);
+    let subject = subject
+        .map(|subject| format!(r#","subject":{}"#, descriptor_json(subject, 1)))
+        .unwrap_or_default();
+    let text = format!(r#"{{"schemaVersion":2,"config":{blob},"layers":[{blob}]{subject}}}"#);
+    Manifest::parse(text.into(), None, Algorithm::Sha256).unwrap()
+}
+
+pub(crate) fn index_of(children: &[&Manifest], note: &str) -> Manifest {
+    let children: Vec<String> =
+        children.iter().map(|child| descriptor_json(child.digest(), child.bytes().len())).collect();
+    let text = format!(
+        r#"{{"schemaVersion":2,"manifests":[{}],"annotations":{{"note":"{note}"}}}}"#,
+        children.join(",")
+    );
+    Manifest::parse(text.into(), None, Algorithm::Sha256).unwrap()
+}
+
+pub(crate) fn tagged(tags: &[&str]) -> PutManifest {
+    let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    PutManifest { tags, ..PutManifest::default() }
+}
+
+/// Pushes an image with a blob of its own.
+pub(crate) async fn push_image(
+    repository: &Repository,
+    content: &str,
+    tags: &[&str],
+) -> Descriptor {
+    let blob = push_blob(repository, content).await.unwrap();
+    repository.put_manifest(&image_of(&blob, None), &tagged(tags)).await.unwrap()
+}
+
+pub(crate) async fn pulls(repository: &Repository, reference: &str) -> Option<Digest> {
+    let reference = reference.parse().unwrap();
+    let manifest = repository.manifest(&reference).await.unwrap()?;
+    Some(manifest.descriptor.digest)
+}
+
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
+    result.expect_err("it should have failed").kind()
+}

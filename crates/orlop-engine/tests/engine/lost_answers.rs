@@ -1,0 +1,134 @@
+//! A backend whose answers get lost: the call fails, and has done its work or not.
+//!
+//! Whatever the caller was told, nothing dangles, and trying again succeeds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use orlop_backend::{
+    Entry, Environment, Error, Expected, Key, Prefix, Record, Records, Removal, Result, Swap,
+    Version,
+};
+use orlop_engine::ErrorKind;
+
+use crate::fixture::{image_of, open, pulls, push_blob, read_blob, repository, sha256, tagged};
+
+/// Fails the n-th change, before or after it is done.
+#[derive(Debug)]
+struct Lossy {
+    inner: Arc<dyn Records>,
+    until: AtomicU64,
+    after: bool,
+}
+
+impl Lossy {
+    async fn lose<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let lost = self.until.fetch_sub(1, Ordering::Relaxed) == 1;
+        if lost && !self.after {
+            return Err(Error::new(orlop_backend::ErrorKind::Unavailable, "the request got lost"));
+        }
+        let answer = work.await;
+        if lost {
+            return Err(Error::new(orlop_backend::ErrorKind::Unavailable, "the answer got lost"));
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Records for Lossy {
+    async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        self.inner.get(key).await
+    }
+
+    async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
+        self.lose(self.inner.swap(key, expected, value)).await
+    }
+
+    async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
+        self.lose(self.inner.remove(key, version)).await
+    }
+
+    async fn mark(&self, keys: &[Key]) -> Result<()> {
+        self.lose(self.inner.mark(keys)).await
+    }
+
+    async fn clear(&self, keys: &[Key]) -> Result<()> {
+        self.lose(self.inner.clear(keys)).await
+    }
+
+    fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
+        self.inner.list(prefix, after)
+    }
+
+    fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>> {
+        self.inner.walk(prefix)
+    }
+}
+
+#[tokio::test]
+async fn any_one_lost_answer_leaves_nothing_dangling_and_a_retry_succeeds() {
+    for after in [false, true] {
+        let mut lost = 0;
+        loop {
+            lost += 1;
+            let sound = Environment::memory();
+            let lossy = Arc::new(Lossy {
+                inner: sound.records.clone(),
+                until: AtomicU64::new(u64::MAX),
+                after,
+            });
+            let faulty = open(Environment { records: lossy.clone(), ..sound.clone() }).await;
+            lossy.until.store(lost, Ordering::Relaxed);
+            let outcome = story(&repository(&faulty, "a")).await;
+            let was_lost = lossy.until.load(Ordering::Relaxed) > u64::MAX / 2
+                || lossy.until.load(Ordering::Relaxed) == 0;
+            check(&sound).await;
+            let again = open(sound.clone()).await;
+            story(&repository(&again, "a")).await.unwrap();
+            check(&sound).await;
+            if outcome.is_ok() && !was_lost {
+                break; // the story has fewer changes than that
+            }
+        }
+        assert!(lost > 20, "{lost} changes");
+    }
+}
+
+/// Everything that changes something, in a row.
+async fn story(a: &orlop_engine::Repository) -> orlop_engine::Result<()> {
+    let one = push_blob(a, "one").await?;
+    let two = push_blob(a, "two").await?;
+    a.put_manifest(&image_of(&one, None), &tagged(&["v1", "latest"])).await?;
+    a.put_manifest(&image_of(&two, None), &tagged(&["v2", "latest"])).await?;
+    a.delete_tag(&"v2".parse()?).await?;
+    a.delete_manifest(image_of(&one, None).digest()).await?;
+    match a.delete_blob(&one).await {
+        // The edge of a push whose answer got lost counts until it is collected.
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Whatever is visible is whole.
+async fn check(store: &Environment) {
+    let registry = open(store.clone()).await;
+    let a = repository(&registry, "a");
+    for content in ["one", "two"] {
+        let digest = sha256(content.as_bytes());
+        let image = image_of(&digest, None);
+        let blob = read_blob(&a, &digest).await;
+        assert!(blob.is_none_or(|blob| blob == content));
+        if pulls(&a, &image.digest().to_string()).await.is_some() {
+            assert!(a.blob(&digest).await.unwrap().is_some());
+        }
+    }
+    for tag in ["v1", "v2", "latest"] {
+        if let Some(digest) = pulls(&a, tag).await {
+            assert_eq!(pulls(&a, &digest.to_string()).await, Some(digest));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine on the memory backend, with a look behind its back.
+
+#![allow(clippy::unwrap_used)] // a test that fails says where
+
+mod blobs;
+mod counting;
+mod fixture;
+mod lists;
+mod lost_answers;
+mod manifests;
+mod tags;
+mod uploads;

@@ -1,0 +1,237 @@
+//! Upload sessions: resumption, races, and what ends them.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use orlop_backend::Environment;
+use orlop_engine::{ErrorKind, UploadId};
+use orlop_oci::{Algorithm, Digest};
+use proptest::prelude::*;
+
+use crate::counting::counted;
+use crate::fixture::{kind, memory, open, push_blob, read_blob, repository, sha256};
+
+#[tokio::test]
+async fn a_resumed_upload_reads_no_byte_again() {
+    let (environment, counts) = counted();
+    let content = vec![7u8; 300_000];
+    let id = {
+        let registry = open(environment.clone()).await;
+        let mut upload = repository(&registry, "a").begin_upload(Algorithm::Sha256).await.unwrap();
+        upload.write(Bytes::copy_from_slice(&content[..123_456])).await.unwrap();
+        let id = upload.id();
+        assert_eq!(upload.pause().await.unwrap(), 123_456);
+        id
+    };
+    let registry = open(environment).await;
+    let a = repository(&registry, "a");
+    let mut upload = a.resume_upload(&id, Some(123_456)).await.unwrap().unwrap();
+    upload.write(Bytes::copy_from_slice(&content[123_456..])).await.unwrap();
+    upload.commit(&sha256(&content)).await.unwrap();
+    assert_eq!(counts.extent_reads.load(Ordering::Relaxed), 0);
+    assert_eq!(read_blob(&a, &sha256(&content)).await.unwrap(), content);
+}
+
+#[tokio::test]
+async fn closing_with_another_algorithm_reads_the_bytes_once() {
+    let (environment, counts) = counted();
+    let registry = open(environment).await;
+    let a = repository(&registry, "a");
+    let digest = Digest::of(Algorithm::Sha512, b"hello");
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("hello".into()).await.unwrap();
+    upload.commit(&digest).await.unwrap();
+    assert_eq!(counts.extent_reads.load(Ordering::Relaxed), 1);
+    assert_eq!(read_blob(&a, &digest).await.unwrap(), "hello");
+
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("other".into()).await.unwrap();
+    let id = upload.id();
+    assert_eq!(kind(upload.commit(&digest).await), ErrorKind::DigestInvalid);
+    assert!(a.resume_upload(&id, None).await.unwrap().is_none());
+
+    let mut upload = a.begin_upload(Algorithm::Sha512).await.unwrap();
+    upload.write("hello".into()).await.unwrap();
+    upload.commit(&digest).await.unwrap();
+    assert_eq!(counts.extent_reads.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_wrong_digest_makes_nothing_visible_and_keeps_what_was_paused() {
+    let registry = memory().await;
+    let a = repository(&registry, "a");
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("hel".into()).await.unwrap();
+    let id = upload.id();
+    upload.pause().await.unwrap();
+    let mut upload = a.resume_upload(&id, None).await.unwrap().unwrap();
+    upload.write("XX".into()).await.unwrap();
+    let error = upload.commit(&sha256(b"hello")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DigestInvalid);
+    for digest in [sha256(b"hello"), sha256(b"helXX")] {
+        assert!(error.to_string().contains(&digest.to_string()), "{error}");
+        assert!(a.blob(&digest).await.unwrap().is_none());
+    }
+    let mut upload = a.resume_upload(&id, Some(3)).await.unwrap().unwrap();
+    upload.write("lo".into()).await.unwrap();
+    upload.commit(&sha256(b"hello")).await.unwrap();
+    assert_eq!(read_blob(&a, &sha256(b"hello")).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn of_two_writers_one_wins_each_step() {
+    let registry = memory().await;
+    let a = repository(&registry, "a");
+    let upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    let id = upload.id();
+    upload.pause().await.unwrap();
+
+    // At once: the second one is kept out while the first one writes.
+    let mut one = a.resume_upload(&id, None).await.unwrap().unwrap();
+    let mut two = a.resume_upload(&id, None).await.unwrap().unwrap();
+    one.write("first".into()).await.unwrap();
+    assert_eq!(kind(two.write("SECOND".into()).await), ErrorKind::UploadConflict);
+    one.pause().await.unwrap();
+
+    // One after the other, from the same beginning: the second one sees that it is late before it
+    // has destroyed anything.
+    assert_eq!(kind(two.write("SECOND".into()).await), ErrorKind::UploadConflict);
+    let mut three = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
+    let four = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
+    three.write(" third".into()).await.unwrap();
+    three.commit(&sha256(b"first third")).await.unwrap();
+    assert!(four.commit(&sha256(b"first")).await.is_err());
+    assert_eq!(read_blob(&a, &sha256(b"first third")).await.unwrap(), "first third");
+    assert!(a.blob(&sha256(b"first")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_chunk_that_begins_elsewhere_names_both_offsets() {
+    let registry = memory().await;
+    let a = repository(&registry, "a");
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("12345".into()).await.unwrap();
+    let id = upload.id();
+    upload.pause().await.unwrap();
+    for at in [0, 4, 6] {
+        let error = a.resume_upload(&id, Some(at)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RangeInvalid);
+        assert!(error.to_string().contains("at byte 5"), "{error}");
+        assert!(error.to_string().contains(&format!("begins at {at}")), "{error}");
+    }
+    assert_eq!(a.resume_upload(&id, Some(5)).await.unwrap().unwrap().offset(), 5);
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_its_repository_and_ends_for_good() {
+    let environment = Environment::memory();
+    let registry = open(environment.clone()).await;
+    let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
+    let unknown: UploadId = "a".repeat(26).parse().unwrap();
+    assert!(a.resume_upload(&unknown, None).await.unwrap().is_none());
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("hello".into()).await.unwrap();
+    let id = upload.id();
+    upload.pause().await.unwrap();
+    assert!(b.resume_upload(&id, None).await.unwrap().is_none());
+    a.resume_upload(&id, None).await.unwrap().unwrap().cancel().await.unwrap();
+    assert!(a.resume_upload(&id, None).await.unwrap().is_none());
+    let extents: Vec<_> = futures::TryStreamExt::try_collect(environment.extents.walk())
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(extents, []);
+}
+
+#[tokio::test]
+async fn who_began_an_upload_has_no_right_over_who_went_on_with_it() {
+    let registry = memory().await;
+    let a = repository(&registry, "a");
+    let mut first = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    let mut second = a.resume_upload(&first.id(), None).await.unwrap().unwrap();
+    second.write("hello".into()).await.unwrap();
+    let id = second.id();
+    second.pause().await.unwrap();
+    assert_eq!(kind(first.write("XXXXX".into()).await), ErrorKind::UploadConflict);
+    let second = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
+    second.commit(&sha256(b"hello")).await.unwrap();
+    assert_eq!(read_blob(&a, &sha256(b"hello")).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_whole_blob_with_a_wrong_digest_leaves_nothing() {
+    let environment = Environment::memory();
+    let registry = open(environment.clone()).await;
+    let a = repository(&registry, "a");
+    let mut upload = a.begin_upload_of(&sha256(b"hello")).await.unwrap();
+    upload.write("other".into()).await.unwrap();
+    assert_eq!(kind(upload.commit(&sha256(b"hello")).await), ErrorKind::DigestInvalid);
+    let extents: Vec<_> =
+        futures::TryStreamExt::try_collect(environment.extents.walk()).await.unwrap();
+    assert_eq!(extents, []);
+    let prefix = orlop_backend::Prefix::new(["u"]).unwrap();
+    let sessions: Vec<_> =
+        futures::TryStreamExt::try_collect(environment.records.walk(&prefix)).await.unwrap();
+    assert_eq!(sessions, []);
+}
+
+#[tokio::test]
+async fn a_cancelled_upload_cannot_be_finished_by_who_still_writes() {
+    let registry = memory().await;
+    let a = repository(&registry, "a");
+    let mut writer = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    writer.write("hello".into()).await.unwrap();
+    let other = a.resume_upload(&writer.id(), None).await.unwrap().unwrap();
+    other.cancel().await.unwrap();
+    assert!(writer.commit(&sha256(b"hello")).await.is_err());
+    assert!(a.blob(&sha256(b"hello")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_same_blob_pushed_twice_is_stored_once() {
+    let environment = Environment::memory();
+    let registry = open(environment.clone()).await;
+    let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
+    for repository in [&a, &b, &a] {
+        push_blob(repository, "hello").await.unwrap();
+    }
+    let extents: Vec<_> =
+        futures::TryStreamExt::try_collect(environment.extents.walk()).await.unwrap();
+    assert_eq!(extents.len(), 1);
+    for repository in [&a, &b] {
+        assert_eq!(read_blob(repository, &sha256(b"hello")).await.unwrap(), "hello");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_split_into_writes_pauses_and_drops_gives_the_same_blob(
+        content in proptest::collection::vec(any::<u8>(), 0..5000),
+        steps in proptest::collection::vec((1usize..1500, 0u8..4), 0..20),
+    ) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let registry = memory().await;
+            let a = repository(&registry, "a");
+            let upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+            let id = upload.id();
+            let mut durable = upload.pause().await.unwrap();
+            let mut open = a.resume_upload(&id, Some(durable)).await.unwrap().unwrap();
+            for (length, act) in steps {
+                let from = usize::try_from(open.offset()).unwrap();
+                let to = (from + length).min(content.len());
+                open.write(Bytes::copy_from_slice(&content[from..to])).await.unwrap();
+                match act {
+                    0 => drop(open), // a crash: what followed the last pause is lost
+                    1 => durable = open.pause().await.unwrap(),
+                    _ => continue,
+                }
+                open = a.resume_upload(&id, Some(durable)).await.unwrap().unwrap();
+            }
+            let from = usize::try_from(open.offset()).unwrap();
+            open.write(Bytes::copy_from_slice(&content[from..])).await.unwrap();
+            open.commit(&sha256(&content)).await.unwrap();
+            assert_eq!(read_blob(&a, &sha256(&content)).await.unwrap(), content);
+        });
+    }
+}

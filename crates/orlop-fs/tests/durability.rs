@@ -1,0 +1,282 @@
+//! What is acknowledged is durable: a disk that keeps account of what was synced, and one whose
+//! syncs fail.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use orlop_backend::{Checkpoint, Claim, Environment, ErrorKind, Expected, Key, Swap};
+use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
+use orlop_fs::{FsOptions, open_on};
+
+/// What a power cut would lose now.
+#[derive(Debug, Default)]
+struct Account {
+    /// Files and directories whose name was made but whose directory was not synced since.
+    names: BTreeSet<PathBuf>,
+    /// Files that were written but not synced since.
+    contents: BTreeSet<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct AccountingDisk {
+    account: Arc<Mutex<Account>>,
+    syncs_fail: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct AccountedFile {
+    file: Box<dyn DiskFile>,
+    path: Mutex<PathBuf>,
+    disk: AccountingDisk,
+}
+
+impl AccountingDisk {
+    fn with<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+        change(&mut self.account.lock().expect("no panic"))
+    }
+
+    fn file(&self, file: Box<dyn DiskFile>, path: &Path) -> Box<dyn DiskFile> {
+        let path = Mutex::new(path.to_owned());
+        Box::new(AccountedFile { file, path, disk: self.clone() })
+    }
+
+    fn check_sync(&self) -> io::Result<()> {
+        if self.syncs_fail.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        Ok(())
+    }
+
+    /// Nothing of the store itself may be at risk once something was acknowledged.
+    fn assert_durable(&self, what: &str) {
+        let at_risk = |path: &&PathBuf| {
+            !path
+                .components()
+                .any(|part| ["tmp", "locks"].contains(&&*part.as_os_str().to_string_lossy()))
+        };
+        self.with(|account| {
+            let names: Vec<_> = account.names.iter().filter(at_risk).collect();
+            let contents: Vec<_> = account.contents.iter().filter(at_risk).collect();
+            assert!(names.is_empty(), "{what}: names at risk: {names:?}");
+            assert!(contents.is_empty(), "{what}: contents at risk: {contents:?}");
+        });
+    }
+}
+
+impl Disk for AccountingDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OsDisk.create(path)?;
+        self.with(|account| account.names.insert(path.to_owned()));
+        Ok(self.file(file, path))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(OsDisk.open(path)?, path))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        OsDisk.open_read(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.with(|account| {
+            let is_written = account.contents.contains(from);
+            assert!(!is_written, "{} got its name before its contents were synced", to.display());
+            account.names.remove(from);
+            account.names.insert(to.to_owned());
+        });
+        OsDisk.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove_file(path)?;
+        self.with(|account| {
+            account.contents.remove(path);
+            // The name may come back after a power cut until the directory is synced.
+            account.names.insert(path.to_owned());
+        });
+        Ok(())
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.create_dir(path)?;
+        self.with(|account| account.names.insert(path.to_owned()));
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.check_sync()?;
+        OsDisk.sync_dir(path)?;
+        self.with(|account| account.names.retain(|name| name.parent() != Some(path)));
+        Ok(())
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<DirEntries> {
+        OsDisk.read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        OsDisk.metadata(path)
+    }
+
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
+        OsDisk.lock(path, mode)
+    }
+}
+
+impl AccountedFile {
+    fn path(&self) -> PathBuf {
+        self.path.lock().expect("no panic").clone()
+    }
+}
+
+impl DiskFile for AccountedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.with(|account| account.contents.insert(self.path()));
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.disk.with(|account| account.contents.insert(self.path()));
+        self.file.truncate(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.check_sync()?;
+        self.file.sync()?;
+        self.disk.with(|account| account.contents.remove(&self.path()));
+        Ok(())
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.file.try_lock()
+    }
+}
+
+struct Fixture {
+    disk: AccountingDisk,
+    store: Environment,
+    directory: tempfile::TempDir,
+}
+
+fn fixture() -> Fixture {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = AccountingDisk::default();
+    let root = directory.path().join("deep/store");
+    let store = open_on(Arc::new(disk.clone()), &root, &FsOptions::default()).expect("a store");
+    disk.assert_durable("opening");
+    Fixture { disk, store, directory }
+}
+
+fn key(name: &str) -> Key {
+    Key::new(["r", "a!b", name, "x"]).expect("valid")
+}
+
+async fn claim(store: &Environment, from: &Checkpoint) -> Box<dyn orlop_backend::Appender> {
+    let id = "a".repeat(26).parse().expect("an id");
+    match store.extents.claim(id, from).await.expect("an answer") {
+        Claim::Granted(appender) => appender,
+        Claim::Busy => panic!("busy"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_and_markers_are_durable_when_acknowledged() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    let swap = records.swap(&key("t"), Expected::Absent, "one".into()).await.expect("stored");
+    disk.assert_durable("a new record");
+    let Swap::Stored(version) = swap else { panic!("nobody else writes") };
+    let swap = records.swap(&key("t"), Expected::Version(&version), "two".into()).await;
+    disk.assert_durable("a replaced record");
+    let Swap::Stored(version) = swap.expect("stored") else { panic!("nobody else writes") };
+    let _ = records.remove(&key("t"), &version).await.expect("removed");
+    disk.assert_durable("a removed record");
+    let keys: Vec<Key> = (0..5).map(|n| key(&format!("m{n}"))).collect();
+    records.mark(&keys).await.expect("marked");
+    disk.assert_durable("markers");
+    records.clear(&keys).await.expect("cleared");
+    disk.assert_durable("cleared markers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extents_are_durable_at_each_checkpoint_and_when_sealed() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let mut appender = claim(&store, &Checkpoint::start()).await;
+    appender.write(vec![1; 3 << 20].into()).await.expect("written");
+    let at = appender.checkpoint().await.expect("durable");
+    disk.assert_durable("a checkpoint");
+    drop(appender);
+    let mut appender = claim(&store, &at).await;
+    appender.write(vec![2; 3 << 20].into()).await.expect("written");
+    appender.seal().await.expect("sealed");
+    disk.assert_durable("a sealed extent");
+    store.extents.delete("a".repeat(26).parse().expect("an id")).await.expect("deleted");
+    disk.assert_durable("a deleted extent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_directories_keep_their_names_durable() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let prefix = orlop_backend::Prefix::new(["t"]).expect("valid");
+    let name = |n: usize| prefix.key(&format!("{n:05}")).expect("valid");
+    let keys: Vec<Key> = (0..1500).map(name).collect();
+    store.records.mark(&keys).await.expect("marked");
+    let first = futures::StreamExt::next(&mut store.records.list(&prefix, None)).await;
+    assert_eq!(first.expect("an entry").expect("readable").key, name(0));
+    disk.assert_durable("an index");
+    store.records.mark(&[name(2000)]).await.expect("marked");
+    disk.assert_durable("a name in an index");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_sync_nothing_is_written_and_reads_go_on() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    let swap = records.swap(&key("t"), Expected::Absent, "one".into()).await.expect("stored");
+    let Swap::Stored(version) = swap else { panic!("nobody else writes") };
+    let mut appender = claim(&store, &Checkpoint::start()).await;
+    appender.write("bytes".into()).await.expect("written");
+
+    disk.syncs_fail.store(true, Ordering::Relaxed);
+    let error = appender.checkpoint().await.expect_err("the sync fails");
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+    disk.syncs_fail.store(false, Ordering::Relaxed); // as a kernel does that forgot the pages
+
+    let id = "b".repeat(26).parse().expect("an id");
+    let kinds = [
+        records.swap(&key("u"), Expected::Absent, "new".into()).await.map(drop),
+        records.swap(&key("t"), Expected::Version(&version), "two".into()).await.map(drop),
+        records.remove(&key("t"), &version).await.map(drop),
+        records.mark(&[key("m")]).await,
+        records.clear(&[key("m")]).await,
+        store.extents.claim(id, &Checkpoint::start()).await.map(drop),
+        store.extents.delete(id).await,
+    ]
+    .map(|result| result.expect_err("refused").kind());
+    assert_eq!(kinds, [ErrorKind::Stopped; 7]);
+    let record = records.get(&key("t")).await.expect("readable").expect("still there");
+    assert_eq!(record.value, "one");
+    assert!(records.get(&key("u")).await.expect("readable").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_directory_went_away_says_so() {
+    let Fixture { store, directory, .. } = fixture();
+    directory.close().expect("deleted");
+    let error = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
+    assert_eq!(error.expect_err("gone").kind(), ErrorKind::Unavailable);
+    let error = store.records.mark(&[key("m")]).await;
+    assert_eq!(error.expect_err("gone").kind(), ErrorKind::Unavailable);
+}
