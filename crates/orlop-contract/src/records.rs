@@ -233,9 +233,11 @@ pub async fn a_long_list_follows_changes(subject: &dyn Subject) {
 /// All below a prefix, records and markers, however deep.
 pub async fn a_walk_finds_every_depth(subject: &dyn Subject) {
     let records = subject.open().await.records;
-    let keys: Vec<Key> = [&["w", "a"][..], &["w", "b", "c"], &["w", "b", "d", "e"]]
+    let mut keys: Vec<Key> = [&["w", "a"][..], &["w", "b", "c"], &["w", "b", "d", "e"]]
         .map(|segments| Key::new(segments).expect("valid"))
         .into();
+    let many = Prefix::new(["w", "x", "y", "z"]).expect("valid");
+    keys.extend(many_names(600).iter().map(|name| many.key(name).expect("valid")));
     records.mark(&keys[1..]).await.expect("marked");
     create(&*records, &keys[0], "x").await;
     records.mark(&[Key::new(["wx", "a"]).expect("valid")]).await.expect("marked");

@@ -102,6 +102,7 @@ impl Repository {
             None => (ManifestState::empty(), None),
         };
         if state.is_fenced(incarnation) {
+            store.clear(&edges).await?; // the incarnation was never tried, and cannot be any more
             return Ok(None);
         }
         let key = layout::manifest(&self.name, manifest.digest())?;

@@ -14,7 +14,7 @@ use orlop_backend::{
     envelope,
 };
 
-use crate::disk::{DiskFile, LockMode};
+use crate::disk::{DirEntries, DirEntry, DiskFile, LockMode};
 use crate::extents::blocking;
 use crate::layout::{NAMES_DIR, parent};
 use crate::locks::Lock;
@@ -90,19 +90,23 @@ impl Records for FsRecords {
     }
 
     fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>> {
-        // One directory after the other; those found below wait in the list.
-        stream::try_unfold(vec![prefix.clone()], move |mut dirs| async move {
-            let Some(dir) = dirs.pop() else {
+        let walk = Walk { below: vec![prefix.clone()], open: None };
+        stream::try_unfold(walk, move |walk| async move {
+            let volume = self.volume.clone();
+            let Some((entries, walk)) = blocking(move || volume.walk_on(walk)).await? else {
                 return Ok(None);
             };
-            let volume = self.volume.clone();
-            let (entries, below) = blocking(move || volume.read_prefix(&dir)).await?;
-            dirs.extend(below);
-            Ok(Some((stream::iter(entries.into_iter().map(Ok)), dirs)))
+            Ok(Some((stream::iter(entries.into_iter().map(Ok)), walk)))
         })
         .try_flatten()
         .boxed()
     }
+}
+
+/// How far a walk has come: at most one directory is open, and the rest waits.
+struct Walk {
+    below: Vec<Prefix>,
+    open: Option<(Prefix, DirEntries)>,
 }
 
 impl Volume {
@@ -209,27 +213,36 @@ impl Volume {
             .collect()
     }
 
-    /// The entries of a directory, and the directories below it.
-    fn read_prefix(&self, prefix: &Prefix) -> Result<(Vec<Entry>, Vec<Prefix>)> {
-        let dir = self.layout.record_dir(prefix);
-        let read = |error| failed("read", &dir, error);
-        let (mut entries, mut below) = (Vec::new(), Vec::new());
-        let Some(names) = found(self.disk.read_dir(&dir)).map_err(read)? else {
-            return Ok((entries, below));
-        };
-        for name in names {
-            let name = name.map_err(read)?;
-            if name.is_dir {
-                if name.name != NAMES_DIR {
-                    below.push(Prefix::new(prefix.as_str().split('/').chain([&*name.name]))?);
-                }
-            } else if let Some(metadata) =
-                found(self.disk.metadata(&dir.join(&name.name))).map_err(read)?
+    /// The next entries of a walk; `None` at its end.
+    fn walk_on(&self, mut walk: Walk) -> Result<Option<(Vec<Entry>, Walk)>> {
+        let mut entries = Vec::new();
+        while entries.len() < PAGE_ENTRIES {
+            let Some((prefix, names)) = &mut walk.open else {
+                let Some(prefix) = walk.below.pop() else {
+                    break;
+                };
+                let dir = self.layout.record_dir(&prefix);
+                let names =
+                    found(self.disk.read_dir(&dir)).map_err(|error| failed("read", &dir, error))?;
+                walk.open = names.map(|names| (prefix, names));
+                continue;
+            };
+            let Some(name) = names.next() else {
+                walk.open = None;
+                continue;
+            };
+            let dir = self.layout.record_dir(prefix);
+            let read = |error| failed("read", &dir, error);
+            let DirEntry { name, is_dir } = name.map_err(read)?;
+            if is_dir && name != NAMES_DIR {
+                walk.below.push(Prefix::new(prefix.as_str().split('/').chain([&*name]))?);
+            } else if !is_dir
+                && let Some(metadata) = found(self.disk.metadata(&dir.join(&name))).map_err(read)?
             {
-                entries.push(Entry { key: prefix.key(&name.name)?, modified: metadata.modified });
+                entries.push(Entry { key: prefix.key(&name)?, modified: metadata.modified });
             }
         }
-        Ok((entries, below))
+        Ok((!entries.is_empty()).then_some((entries, walk)))
     }
 }
 

@@ -61,6 +61,7 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
         uri = %parts.uri,
         status = response.status().as_u16(),
         ms = started.elapsed().as_millis(),
+        "answered"
     );
     response
 }
