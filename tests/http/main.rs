@@ -1,1 +1,31 @@
-//! x
+//! The server over HTTP: every demand of the distribution-spec that a client can see, over every
+//! store that a test can have at hand.
+
+mod answer;
+mod client;
+mod content;
+mod half_request;
+mod server;
+mod session;
+
+mod blobs;
+mod catalog;
+mod chunks;
+mod conditions;
+mod corruption;
+mod deletes;
+mod digests;
+mod indexes;
+mod interruptions;
+mod manifests;
+mod mounts;
+mod names;
+mod referrers;
+mod refused_chunks;
+mod refused_manifests;
+mod refused_names;
+mod splits;
+mod subjects;
+mod tag_lists;
+mod tags;
+mod uploads;

@@ -60,7 +60,7 @@ pub struct PutManifest {
     pub references: Option<References>,
 }
 
-/// What a tag must be before it is set: compare-and-swap for tags.
+/// What a tag must be before it is set or deleted: compare-and-swap for tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // there is nothing else to be
 pub enum Condition {
@@ -69,6 +69,8 @@ pub enum Condition {
     Any,
     /// Not there.
     Absent,
+    /// There, on whatever manifest.
+    Present,
     /// On this manifest.
     Is(Digest),
 }

@@ -39,7 +39,7 @@ impl Repository {
         self.check_size(manifest)?;
         let digest = manifest.digest();
         for _ in 0..ATTEMPTS {
-            let tags = self.new_tags(digest, &put.tags, put.condition).await?;
+            let tags = self.new_tags(&put.tags, put.condition).await?;
             let Some(incarnation) = self.push(manifest, put, &tags).await? else {
                 continue; // somebody pushed or deleted it at this moment
             };

@@ -62,4 +62,5 @@ impl Repository {
 /// As many referrers as a page looks at, at least, when a filter leaves few of them.
 const EXAMINED_MIN: usize = 1000;
 
-const READS_AT_ONCE: usize = 16;
+/// Each reads a whole manifest.
+const READS_AT_ONCE: usize = 4;

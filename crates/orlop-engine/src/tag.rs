@@ -34,7 +34,7 @@ impl Repository {
     /// repository has no such manifest. Fails with [`ErrorKind::Precondition`] if the tag is not
     /// as `condition` asks.
     pub async fn set_tag(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
-        let tags = self.new_tags(digest, std::slice::from_ref(tag), condition).await?;
+        let tags = self.new_tags(std::slice::from_ref(tag), condition).await?;
         let edges = self.tag_edges(digest, &tags)?;
         self.store().mark(&edges).await?;
         // After the edge: who deletes the manifest from here on will see it.
@@ -49,12 +49,14 @@ impl Repository {
     }
 
     /// Deletes a tag; the manifest stays. `false` if it was not there. Gone for good when this
-    /// returns.
-    pub async fn delete_tag(&self, tag: &Tag) -> Result<bool> {
+    /// returns. Fails with [`ErrorKind::Precondition`] if the tag is not as `condition` asks.
+    pub async fn delete_tag(&self, tag: &Tag, condition: Condition) -> Result<bool> {
         self.check_deletes_allowed()?;
         let key = layout::tag(&self.name, tag)?;
         for _ in 0..ATTEMPTS {
-            let Some(stored) = self.store().get::<TagState>(&key).await? else {
+            let stored = self.store().get::<TagState>(&key).await?;
+            self.check(tag, stored.as_ref(), condition).await?;
+            let Some(stored) = stored else {
                 return Ok(false);
             };
             let Some(target) = stored.state.target.clone() else {
@@ -81,20 +83,15 @@ impl Repository {
         Ok(matches!(swap, Swap::Stored(_)))
     }
 
-    /// Gives each tag an incarnation that will be on `digest`, after a first look at whether
+    /// Gives each tag an incarnation, after a first look at whether
     /// `condition` holds, so that a call that cannot succeed stores nothing.
-    pub(crate) async fn new_tags(
-        &self,
-        digest: &Digest,
-        tags: &[Tag],
-        condition: Condition,
-    ) -> Result<Vec<NewTag>> {
+    pub(crate) async fn new_tags(&self, tags: &[Tag], condition: Condition) -> Result<Vec<NewTag>> {
         let mut new = Vec::with_capacity(tags.len());
         for tag in tags {
             if condition != Condition::Any {
                 let key = layout::tag(&self.name, tag)?;
                 let current = self.store().get::<TagState>(&key).await?;
-                self.check(tag, digest, current.as_ref(), condition).await?;
+                self.check(tag, current.as_ref(), condition).await?;
             }
             new.push(NewTag { tag: tag.clone(), incarnation: self.store().random_id()? });
         }
@@ -120,7 +117,7 @@ impl Repository {
         for _ in 0..ATTEMPTS {
             let edge = layout::tag_edge(&self.name, digest, &tag, incarnation)?;
             let current = store.get::<TagState>(&key).await?;
-            if let Err(error) = self.check(&tag, digest, current.as_ref(), condition).await {
+            if let Err(error) = self.check(&tag, current.as_ref(), condition).await {
                 store.clear(&[edge]).await?;
                 return Err(error);
             }
@@ -195,7 +192,6 @@ impl Repository {
     async fn check(
         &self,
         tag: &Tag,
-        digest: &Digest,
         current: Option<&Stored<TagState>>,
         condition: Condition,
     ) -> Result<()> {
@@ -213,16 +209,14 @@ impl Repository {
         let (holds, expected) = match condition {
             Condition::Any => (true, String::new()),
             Condition::Absent => (found.is_none(), "no such tag".to_owned()),
+            Condition::Present => (found.is_some(), "a tag".to_owned()),
             Condition::Is(wanted) => (found == Some(wanted), wanted.to_string()),
         };
         if holds {
             return Ok(());
         }
         let found = found.map_or("no such tag".to_owned(), |found| found.to_string());
-        let message = format!(
-            "tag {tag} of {} is not put on {digest}: expected {expected}, found {found}",
-            self.name
-        );
+        let message = format!("tag {tag} of {}: expected {expected}, found {found}", self.name);
         Err(Error::new(ErrorKind::Precondition, message))
     }
 }

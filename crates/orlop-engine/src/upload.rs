@@ -240,23 +240,30 @@ impl Upload {
     /// Claims the extent at the session's offset, once.
     async fn claim(&mut self) -> Result<&mut Box<dyn Appender>> {
         if self.appender.is_none() {
-            let store = self.repository.store();
-            let claim =
-                store.environment.extents.claim(self.extent, &self.session.checkpoint()).await?;
-            let Claim::Granted(appender) = claim else {
+            let extents = &self.repository.store().environment.extents;
+            let claim = extents.claim(self.extent, &self.session.checkpoint()).await;
+            // The session may have gone on, or ended, between the time it was read and the claim.
+            // From here on nobody else can make it go on.
+            self.check_newest().await?;
+            let Claim::Granted(appender) = claim? else {
                 return Err(self.conflict("somebody else is writing to it"));
             };
-            if self.session.stage == Stage::Open {
-                // The session may have gone on between the time it was read and the claim. From
-                // here on nobody else can make it go on.
-                let current = store.get::<Session>(&layout::upload(self.extent)?).await?;
-                if current.is_none_or(|current| current.version != self.version) {
-                    return Err(self.conflict("somebody else has gone on with it"));
-                }
-            }
             self.appender = Some(appender);
         }
         self.appender.as_mut().ok_or_else(|| Error::new(ErrorKind::UploadUnknown, "no appender"))
+    }
+
+    /// Fails if anybody else has changed the session since this caller read it.
+    async fn check_newest(&mut self) -> Result<()> {
+        if self.session.stage != Stage::Open {
+            return Ok(()); // nobody else can take it up
+        }
+        let key = layout::upload(self.extent)?;
+        let current = self.repository.store().get::<Session>(&key).await?;
+        match current {
+            Some(current) if current.version == self.version => Ok(()),
+            _ => Err(self.conflict("somebody else has gone on with it")),
+        }
     }
 
     async fn store_session(&mut self) -> Result<()> {

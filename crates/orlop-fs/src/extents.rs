@@ -1,5 +1,6 @@
 //! Extents as files.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -118,15 +119,21 @@ impl Volume {
         self.check_writable()?;
         let path = self.layout.open_extent(id);
         let open = |error| failed("open", &path, error);
-        let file = match found(self.disk.open(&path)).map_err(open)? {
-            Some(file) => file,
-            None if len > 0 => {
-                let message = format!("extent {id} is gone, expected {len} bytes of it");
+        let file = loop {
+            if let Some(file) = found(self.disk.open(&path)).map_err(open)? {
+                break file;
+            }
+            let sealed = found(self.disk.metadata(&self.layout.extent(id))).map_err(open)?;
+            if len > 0 || sealed.is_some() {
+                let state = if sealed.is_some() { "sealed" } else { "gone" };
+                let message = format!("extent {id} is {state}, expected {len} bytes to go on from");
                 return Err(Error::new(ErrorKind::Corrupt, message));
             }
-            None => {
-                self.make_dir(parent(&path))?;
-                self.disk.create(&path).map_err(open)?
+            self.make_dir(parent(&path))?;
+            match self.disk.create(&path) {
+                Ok(file) => break file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {} // it does now
+                Err(error) => return Err(open(error)),
             }
         };
         let mut attempts = CLAIM_ATTEMPTS;

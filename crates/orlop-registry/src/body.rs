@@ -45,8 +45,8 @@ pub(crate) async fn whole(body: &mut Body, max: usize) -> Result<Option<Bytes>, 
     Ok(Some(all.freeze()))
 }
 
-/// Reads what is left of a small body, so that the answer finds a client that is listening and
-/// the connection can be used again.
+/// Reads what is left of a body, so that the answer finds a client that is listening: one that is
+/// still sending when the connection closes may never see it.
 pub(crate) async fn drain(body: &mut Body) {
     let mut left = DRAINED_BYTES_MAX;
     while let Ok(Some(bytes)) = next(body).await {
@@ -60,4 +60,5 @@ pub(crate) async fn drain(body: &mut Body) {
 /// How long a client may send nothing in the middle of a body.
 const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 
-const DRAINED_BYTES_MAX: usize = 1 << 20;
+/// A large chunk of what clients send; whoever sends more has to look at what comes back.
+const DRAINED_BYTES_MAX: usize = 64 << 20;

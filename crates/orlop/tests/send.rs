@@ -46,7 +46,7 @@ fn every_future_is_send(
     is_send(repository.set_tag(tag, digest, Condition::Any));
     is_send(repository.tags(None, 1));
     is_send(repository.referrers(digest, None, None, 1));
-    is_send(repository.delete_tag(tag));
+    is_send(repository.delete_tag(tag, Condition::Any));
     is_send(repository.delete_manifest(digest));
     is_send(repository.delete_blob(digest));
 }

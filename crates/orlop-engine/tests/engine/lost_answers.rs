@@ -12,7 +12,7 @@ use orlop_backend::{
     Entry, Environment, Error, Expected, Key, Prefix, Record, Records, Removal, Result, Swap,
     Version,
 };
-use orlop_engine::ErrorKind;
+use orlop_engine::{Condition, ErrorKind};
 
 use crate::fixture::{image_of, open, pulls, push_blob, read_blob, repository, sha256, tagged};
 
@@ -104,7 +104,7 @@ async fn story(a: &orlop_engine::Repository) -> orlop_engine::Result<()> {
     let two = push_blob(a, "two").await?;
     a.put_manifest(&image_of(&one, None), &tagged(&["v1", "latest"])).await?;
     a.put_manifest(&image_of(&two, None), &tagged(&["v2", "latest"])).await?;
-    a.delete_tag(&"v2".parse()?).await?;
+    a.delete_tag(&"v2".parse()?, Condition::Any).await?;
     a.delete_manifest(image_of(&one, None).digest()).await?;
     match a.delete_blob(&one).await {
         // The edge of a push whose answer got lost counts until it is collected.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use orlop_backend::Environment;
-use orlop_engine::{Deletes, ErrorKind, Options, PutManifest, References, Registry};
+use orlop_engine::{Condition, Deletes, ErrorKind, Options, PutManifest, References, Registry};
 use orlop_oci::{Algorithm, Manifest};
 
 use crate::fixture::{
@@ -150,7 +150,10 @@ async fn what_is_not_deletable_is_not_deleted() {
     let a = repository(&registry, "a");
     let digest = push_image(&a, "one", &["v1"]).await.digest;
     assert_eq!(kind(a.delete_manifest(&digest).await), ErrorKind::Unsupported);
-    assert_eq!(kind(a.delete_tag(&"v1".parse().unwrap()).await), ErrorKind::Unsupported);
+    assert_eq!(
+        kind(a.delete_tag(&"v1".parse().unwrap(), Condition::Any).await),
+        ErrorKind::Unsupported
+    );
     assert_eq!(kind(a.delete_blob(&sha256(b"one")).await), ErrorKind::Unsupported);
     assert_eq!(pulls(&a, "v1").await, Some(digest));
 }

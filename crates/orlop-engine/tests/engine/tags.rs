@@ -26,10 +26,15 @@ async fn a_tag_moves_only_from_where_it_is_expected() {
     assert_eq!(kind(set(&two, Condition::Is(two)).await), ErrorKind::Precondition);
     assert!(set(&two, Condition::Is(one)).await.unwrap());
     assert_eq!(pulls(&a, "latest").await, Some(two));
+    let delete = a.delete_tag(&latest(), Condition::Is(one)).await;
+    assert_eq!(kind(delete), ErrorKind::Precondition);
+    assert!(set(&two, Condition::Present).await.unwrap());
     // A tag whose manifest is gone is not there.
     a.delete_manifest(&two).await.unwrap();
+    assert_eq!(kind(set(&one, Condition::Present).await), ErrorKind::Precondition);
     assert!(set(&one, Condition::Absent).await.unwrap());
     assert!(!set(&two, Condition::Any).await.unwrap());
+    assert!(a.delete_tag(&latest(), Condition::Is(one)).await.unwrap());
 }
 
 #[tokio::test]
@@ -49,8 +54,8 @@ async fn a_deleted_tag_leaves_its_manifest() {
     let registry = memory().await;
     let a = repository(&registry, "a");
     let digest = push_image(&a, "1", &["latest"]).await.digest;
-    assert!(a.delete_tag(&latest()).await.unwrap());
-    assert!(!a.delete_tag(&latest()).await.unwrap());
+    assert!(a.delete_tag(&latest(), Condition::Any).await.unwrap());
+    assert!(!a.delete_tag(&latest(), Condition::Any).await.unwrap());
     assert_eq!(pulls(&a, "latest").await, None);
     assert_eq!(pulls(&a, &digest.to_string()).await, Some(digest));
     assert!(a.exists().await.unwrap());

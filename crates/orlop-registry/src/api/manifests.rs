@@ -13,12 +13,8 @@ use crate::error::ApiError;
 use crate::headers;
 
 impl Call {
-    pub(super) async fn get_manifest(
-        &self,
-        repository: &Repository,
-        reference: &Reference,
-    ) -> Answer {
-        let Some(manifest) = repository.manifest(reference).await? else {
+    pub(super) async fn get_manifest(&self, repository: &Repository, reference: &str) -> Answer {
+        let Some(manifest) = repository.manifest(&known(repository, reference)?).await? else {
             return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
         };
         let descriptor = &manifest.descriptor;
@@ -27,7 +23,7 @@ impl Call {
         head.insert(headers::CONTENT_DIGEST, headers::value(descriptor.digest));
         head.insert(header::ETAG, headers::value(&etag));
         if headers::text(&self.headers, header::IF_NONE_MATCH)
-            .is_some_and(|known| known.split(',').any(|known| known.trim() == etag))
+            .is_some_and(|known| names(known, &etag))
         {
             return Ok((StatusCode::NOT_MODIFIED, head).into_response());
         }
@@ -114,31 +110,52 @@ impl Call {
     }
 
     /// Compare-and-swap for tags: `If-None-Match: *` for a new one, `If-Match: "<digest>"` for one
-    /// that must still be where it was.
+    /// that must still be where it was, `If-Match: *` for one that must be there.
     fn condition(&self) -> Result<Condition, ApiError> {
         if headers::text(&self.headers, header::IF_NONE_MATCH) == Some("*") {
             return Ok(Condition::Absent);
         }
         match headers::text(&self.headers, header::IF_MATCH) {
             None => Ok(Condition::Any),
+            Some("*") => Ok(Condition::Present),
             Some(etag) => {
                 let digest: Digest = etag.trim_matches('"').parse()?;
                 Ok(Condition::Is(digest))
             }
         }
     }
+
+    pub(super) async fn delete_manifest(&self, repository: &Repository, reference: &str) -> Answer {
+        let was_there = match known(repository, reference)? {
+            Reference::Tag(tag) => repository.delete_tag(&tag, self.condition()?).await?,
+            Reference::Digest(digest) => repository.delete_manifest(&digest).await?,
+        };
+        if !was_there {
+            return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
+        }
+        Ok(StatusCode::ACCEPTED.into_response())
+    }
 }
 
-pub(super) async fn delete_manifest(repository: &Repository, reference: Reference) -> Answer {
-    let was_there = match &reference {
-        Reference::Tag(tag) => repository.delete_tag(tag).await?,
-        Reference::Digest(digest) => repository.delete_manifest(digest).await?,
-    };
-    if !was_there {
-        return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
+/// The reference of a manifest that may be there. What can be no tag is not there.
+fn known(repository: &Repository, reference: &str) -> Result<Reference, ApiError> {
+    match reference.parse() {
+        Err(_) if !reference.contains(':') => {
+            let shown: String = reference.chars().take(SHOWN_CHARS_MAX).collect();
+            Err(ApiError::manifest_unknown(shown, repository.name().as_str()))
+        }
+        parsed => Ok(parsed?),
     }
-    Ok(StatusCode::ACCEPTED.into_response())
 }
+
+/// Whether the list of an `If-None-Match` names this tag, weakly or not (RFC 9110, 13.1.2).
+fn names(list: &str, etag: &str) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == etag)
+}
+
+const SHOWN_CHARS_MAX: usize = 128;
 
 /// The spec asks for ten at least.
 const TAGS_MAX: usize = 100;

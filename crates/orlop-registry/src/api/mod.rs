@@ -15,6 +15,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use orlop::{Registry, Repository};
 
+use self::blobs::delete_blob;
+use self::uploads::{cancel_upload, upload_status};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::headers;
@@ -88,13 +90,13 @@ impl Call {
                 delete_blob(&of(name), digest.parse()?).await
             }
             (Endpoint::Manifest(name, reference), "GET" | "HEAD") => {
-                self.get_manifest(&of(name), &reference.parse()?).await
+                self.get_manifest(&of(name), &reference).await
             }
             (Endpoint::Manifest(name, reference), "PUT") => {
                 self.put_manifest(&of(name), &reference.parse()?, body).await
             }
             (Endpoint::Manifest(name, reference), "DELETE") => {
-                delete_manifest(&of(name), reference.parse()?).await
+                self.delete_manifest(&of(name), &reference).await
             }
             (Endpoint::Uploads(name), "POST") => self.start_upload(&of(name), body).await,
             (Endpoint::Upload(name, id), "PATCH") => self.append_upload(&of(name), &id, body).await,
@@ -105,10 +107,6 @@ impl Call {
         }
     }
 }
-
-use blobs::delete_blob;
-use manifests::delete_manifest;
-use uploads::{cancel_upload, upload_status};
 
 fn method_not_allowed(endpoint: &Endpoint, method: &str) -> ApiError {
     let allowed = match endpoint {

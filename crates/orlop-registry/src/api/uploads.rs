@@ -46,16 +46,9 @@ impl Call {
     ) -> Answer {
         let (mut upload, length) = self.resume(repository, id).await?;
         let id = upload.id();
-        if let Err(error) = write_to(&mut upload, length, body).await {
-            // A client that broke off in the middle of a stream can go on from where it was. A
-            // chunk that is not what it was said to be leaves no trace.
-            if length.is_none()
-                && let Err(lost) = upload.pause().await
-            {
-                tracing::debug!(%lost, "what came of a broken stream is lost");
-            }
-            return Err(error);
-        }
+        // If it breaks off, nothing of it counts: the client may have gone on elsewhere by now.
+        let written = write_to(&mut upload, length, body).await;
+        self.or_status(repository, id, written).await?;
         let offset = self.or_status(repository, id, upload.pause().await).await?;
         Ok((StatusCode::ACCEPTED, status_headers(repository, id, offset)).into_response())
     }
@@ -74,7 +67,8 @@ impl Call {
         let digest: Digest = digest.parse()?;
         let (mut upload, length) = self.resume(repository, id).await?;
         let id = upload.id();
-        write_to(&mut upload, length, body).await?;
+        let written = write_to(&mut upload, length, body).await;
+        self.or_status(repository, id, written).await?;
         let committed = upload.commit(&digest).await;
         Ok(created(repository, &self.or_status(repository, id, committed).await?))
     }
@@ -127,11 +121,11 @@ impl Call {
         &self,
         repository: &Repository,
         id: UploadId,
-        result: orlop::Result<T>,
+        result: Result<T, impl Into<ApiError>>,
     ) -> Result<T, ApiError> {
         let error = match result {
             Ok(value) => return Ok(value),
-            Err(error) => ApiError::from(error),
+            Err(error) => error.into(),
         };
         if error.is(StatusCode::RANGE_NOT_SATISFIABLE)
             && let Some(upload) = repository.resume_upload(&id, None).await?

@@ -1,0 +1,69 @@
+//! A server in this process, over each of the stores.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+use futures::FutureExt;
+use orlop::{Environment, Options, Registry};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::client::Client;
+use crate::content::sha256;
+
+/// Runs a test against a server over memory, and again over a directory.
+pub(crate) fn on_every_store(test: impl AsyncFn(Client)) {
+    on_every_store_with(Options::default(), test);
+}
+
+/// The same with other policies.
+pub(crate) fn on_every_store_with(options: Options, test: impl AsyncFn(Client)) {
+    println!("over memory:");
+    runtime().block_on(async { serve(Environment::memory(), options, &test).await });
+    println!("over a directory:");
+    in_directory(options, &async |client: Client, _: &Path| test(client).await);
+}
+
+/// Runs a test against a server over a directory, which the test may spoil.
+pub(crate) fn on_directory(test: &impl AsyncFn(Client, &Path)) {
+    in_directory(Options::default(), test);
+}
+
+fn in_directory(options: Options, test: &impl AsyncFn(Client, &Path)) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    runtime().block_on(async {
+        // What a power cut does is not what is tested here, and to sync is slow.
+        let store = orlop::fs::FsOptions { durable: false };
+        let store = orlop::fs::open(directory.path(), &store).expect("a store");
+        serve(store, options, async |client| test(client, directory.path()).await).await;
+    });
+}
+
+async fn serve(store: Environment, options: Options, test: impl AsyncFn(Client)) {
+    let registry = Registry::open(store, options).await.expect("a registry");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let client = Client::new(listener.local_addr().expect("an address"));
+    let (drain, drained) = oneshot::channel::<()>();
+    let server = tokio::spawn(orlop_registry::serve(listener, registry, drained.map(|_| ())));
+    AssertUnwindSafe(test(client.clone())).await;
+    still_works(&client).await;
+    drop((client, drain));
+    server.await.expect("a server that drains");
+}
+
+/// Whatever a test did, the server goes on.
+async fn still_works(client: &Client) {
+    let bytes = "still here";
+    let digest = sha256(bytes);
+    let path = format!("/v2/still/here/blobs/uploads/?digest={digest}");
+    client.post(&path).bytes(bytes).send().await.expect(201);
+    let pulled = client.get(&format!("/v2/still/here/blobs/{digest}")).await;
+    assert_eq!(pulled.expect(200).body, bytes);
+}
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build();
+    runtime.expect("a runtime")
+}

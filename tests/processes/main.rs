@@ -1,0 +1,28 @@
+//! The command `orlop` as processes that are killed, drained, doubled and misused.
+//!
+//! The command is the one that `ORLOP_BIN` names, or one that is built for this.
+
+#[allow(dead_code)] // not all of them are needed here
+#[path = "../http/answer.rs"]
+mod answer;
+#[allow(dead_code)] // not all of them are needed here
+#[path = "../http/client.rs"]
+mod client;
+#[allow(dead_code)] // not all of them are needed here
+#[path = "../http/content.rs"]
+mod content;
+#[allow(dead_code)] // not all of them are needed here
+#[path = "../http/half_request.rs"]
+mod half_request;
+#[allow(dead_code)] // not all of them are needed here
+#[path = "../http/session.rs"]
+mod session;
+
+mod command;
+mod progress;
+mod server;
+
+mod drains;
+mod handovers;
+mod misuse;
+mod twins;

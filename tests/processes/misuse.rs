@@ -1,0 +1,59 @@
+//! What the command says when it cannot serve.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+
+use crate::command;
+
+/// Makes sure that the command ends with a message that holds all of `words`.
+fn refuses(store: impl AsRef<OsStr>, listen: &str, words: &[&str]) {
+    let output = command::serve(store, listen).output().expect("the command");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{} {message}", output.status);
+    for word in words {
+        assert!(message.contains(word), "no {word:?} in {message:?}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+    assert!(output.stdout.is_empty(), "it says that it serves");
+}
+
+#[test]
+fn a_store_that_is_none_is_named() {
+    for (store, words) in [
+        ("ftp://host/dir", ["ftp", "--store"]),
+        ("s3://bucket", ["s3", "--store"]),
+        ("file://relative", ["file", "--store"]),
+        ("", ["store", "--store"]),
+    ] {
+        refuses(store, "127.0.0.1:0", &words);
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "no directory").unwrap();
+    refuses(&file, "127.0.0.1:0", &[file.to_str().unwrap()]);
+}
+
+#[test]
+fn a_store_of_another_layout_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(crate::server::Server::start(dir.path()));
+    let record = dir.path().join("records/store");
+    std::fs::write(&record, "something else").unwrap();
+    refuses(dir.path(), "127.0.0.1:0", &["store", "corrupt"]);
+}
+
+#[test]
+fn an_occupied_port_is_named() {
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = occupied.local_addr().unwrap().to_string();
+    refuses("memory:", &address, &[&address, "in use"]);
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    refuses("memory:", "nowhere", &["nowhere", "--listen"]);
+}

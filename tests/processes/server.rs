@@ -1,0 +1,61 @@
+//! A server in a process of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::client::Client;
+use crate::command;
+
+/// A running server, which is killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    process: Child,
+}
+
+impl Server {
+    /// Starts a server on a directory and waits until it is ready.
+    pub(crate) fn start(store: &Path) -> Self {
+        let mut command = command::serve(store, "127.0.0.1:0");
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the command");
+        let output = process.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        let address = line
+            .strip_prefix("orlop listens on http://")
+            .and_then(|rest| rest.split_once(' '))
+            .and_then(|(address, _)| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("strange first line {line:?}"));
+        Self { client: Client::new(address), process }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        let mut kill = Command::new("kill");
+        let status = kill.args([signal, &process]).status().expect("kill");
+        assert!(status.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.process.wait().expect("the end of the process")
+    }
+
+    /// How many bytes the process has read from files so far. What it received from sockets is
+    /// not in it.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        let path = format!("/proc/{}/io", self.process.id());
+        let counters = fs::read_to_string(path).expect("the counters of a running process");
+        let mut lines = counters.lines();
+        let read = lines.find_map(|line| line.strip_prefix("rchar: "));
+        read.and_then(|read| read.parse().ok()).expect("the counter of what was read")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill(); // it may have ended already
+        let _ = self.process.wait();
+    }
+}
