@@ -1,0 +1,250 @@
+//! What is measured: the ways to take a blob and know its digest.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStoreExt, WriteMultipart};
+use orlop::fs::FsOptions;
+use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository};
+use sha2::Digest as _;
+use tempfile::TempDir;
+
+/// The size in which a blob's bytes come.
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+
+/// Whatever goes wrong, the measurement is void.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// One way to take a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contestant {
+    /// The bare hash, which is what everything is compared with.
+    Sha2,
+    /// The same, through Orlop's words.
+    Hasher,
+    /// An upload to the memory backend.
+    Memory,
+    /// An upload to the filesystem backend, without durability.
+    Fs,
+    /// An upload to the filesystem backend.
+    FsDurable,
+    /// What a user would write by hand with the crate `object_store`.
+    ObjectStore,
+    /// The same, with `with_fsync`.
+    ObjectStoreDurable,
+}
+
+impl Contestant {
+    /// In the order in which they are shown.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Sha2,
+        Self::Hasher,
+        Self::Memory,
+        Self::Fs,
+        Self::FsDurable,
+        Self::ObjectStore,
+        Self::ObjectStoreDurable,
+    ];
+
+    /// What it is called in results.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sha2 => "sha2 alone",
+            Self::Hasher => "orlop Hasher",
+            Self::Memory => "orlop, memory",
+            Self::Fs => "orlop, files",
+            Self::FsDurable => "orlop, files, durable",
+            Self::ObjectStore => "object_store + sha2",
+            Self::ObjectStoreDurable => "object_store + sha2, fsync",
+        }
+    }
+}
+
+/// A contestant, ready, with a directory of its own that goes with the last clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Arena {
+    contestant: Contestant,
+    place: Place,
+    directory: Arc<TempDir>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Nowhere,
+    Orlop(Repository),
+    ObjectStore(LocalFileSystem),
+}
+
+impl Arena {
+    pub(crate) async fn open(contestant: Contestant) -> Result<Self> {
+        // A disk that is known to be one: the directory for temporary files may be memory.
+        let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let files = |durable| orlop::fs::open(directory.path(), &FsOptions { durable });
+        let object_store = |durable| {
+            LocalFileSystem::new_with_prefix(directory.path())
+                .map(|store| Place::ObjectStore(store.with_fsync(durable)))
+        };
+        let place = match contestant {
+            Contestant::Sha2 | Contestant::Hasher => Place::Nowhere,
+            Contestant::Memory => orlop_in(Environment::memory()).await?,
+            Contestant::Fs => orlop_in(files(false)?).await?,
+            Contestant::FsDurable => orlop_in(files(true)?).await?,
+            Contestant::ObjectStore => object_store(false)?,
+            Contestant::ObjectStoreDurable => object_store(true)?,
+        };
+        Ok(Self { contestant, place, directory: Arc::new(directory) })
+    }
+
+    /// Takes the blob, and makes sure that it is the one it claims to be.
+    pub(crate) async fn take(&self, blob: Blob) -> Result<()> {
+        match &self.place {
+            Place::Nowhere if self.contestant == Contestant::Sha2 => {
+                let mut hasher = sha2::Sha256::new();
+                for chunk in &blob.chunks {
+                    hasher.update(chunk);
+                }
+                verify(&blob.digest, &hasher.finalize())
+            }
+            Place::Nowhere => {
+                let mut hasher = Hasher::new(Algorithm::Sha256);
+                for chunk in &blob.chunks {
+                    hasher.update(chunk);
+                }
+                let verified = hasher.finish();
+                verify(&blob.digest, verified.digest().hash())
+            }
+            Place::Orlop(repository) => {
+                let mut upload = repository.begin_upload(Algorithm::Sha256).await?;
+                for chunk in blob.chunks {
+                    upload.write(chunk).await?;
+                }
+                upload.commit(&blob.digest).await?;
+                Ok(())
+            }
+            Place::ObjectStore(store) => {
+                let path = blob.digest.encoded().into();
+                let mut hasher = sha2::Sha256::new();
+                let mut upload = WriteMultipart::new(store.put_multipart(&path).await?);
+                for chunk in blob.chunks {
+                    upload.wait_for_capacity(PARTS_MAX).await?;
+                    upload.put(chunk.clone()); // is written in the background
+                    hasher.update(&chunk);
+                }
+                verify(&blob.digest, &hasher.finalize())?;
+                upload.finish().await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the memory of large blobs back, so that the next ones find warm pages.
+    ///
+    /// Files are emptied and stay: a file system without a journal looks for a minute or more at
+    /// each file that was deleted whenever it makes a new one.
+    pub(crate) async fn recycle(&mut self) -> Result<()> {
+        match self.contestant {
+            Contestant::Memory => self.place = orlop_in(Environment::memory()).await?,
+            _ => empty_large_files(self.directory.path())?,
+        }
+        Ok(())
+    }
+}
+
+/// A blob that nobody has seen before, in chunks.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    chunks: Vec<Bytes>,
+    digest: Digest,
+}
+
+/// Makes blobs.
+#[derive(Debug)]
+pub(crate) struct Source {
+    noise: Bytes,
+    made: u64,
+}
+
+impl Source {
+    /// One that can make blobs of up to `size_max` bytes.
+    pub(crate) fn new(size_max: usize, random: &mut Random) -> Self {
+        let mut noise = BytesMut::with_capacity(size_max + 8);
+        while noise.len() < size_max {
+            noise.extend_from_slice(&random.next().to_le_bytes());
+        }
+        Self { noise: noise.freeze(), made: 0 }
+    }
+
+    /// As many blobs of `size` bytes each as asked for.
+    pub(crate) fn blobs(&mut self, count: usize, size: usize) -> Vec<Blob> {
+        (0..count).map(|_| self.blob(size)).collect()
+    }
+
+    /// A blob of `size` bytes. Its first bytes are new, the rest is shared by all.
+    fn blob(&mut self, size: usize) -> Blob {
+        self.made += 1;
+        let cut = size.min(CHUNK_BYTES);
+        let mut first = BytesMut::from(&self.noise[..cut]);
+        first[..8].copy_from_slice(&self.made.to_le_bytes());
+        let mut chunks = vec![first.freeze()];
+        let starts = (cut..size).step_by(CHUNK_BYTES);
+        chunks.extend(starts.map(|at| self.noise.slice(at..size.min(at + CHUNK_BYTES))));
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        for chunk in &chunks {
+            hasher.update(chunk);
+        }
+        let digest = *hasher.finish().digest();
+        Blob { chunks, digest }
+    }
+}
+
+/// A sequence that is the same in each run (xorshift).
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+async fn orlop_in(environment: Environment) -> Result<Place> {
+    let registry = Registry::open(environment, Options::default()).await?;
+    Ok(Place::Orlop(registry.repository("bench".parse()?)))
+}
+
+fn verify(claimed: &Digest, hash: &[u8]) -> Result<()> {
+    if claimed.hash() == hash {
+        return Ok(());
+    }
+    Err(format!("expected {claimed}, hashed something else").into())
+}
+
+fn empty_large_files(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let (path, metadata) = (entry.path(), entry.metadata()?);
+        if metadata.is_dir() {
+            empty_large_files(&path)?;
+        } else if metadata.len() >= LARGE_BYTES {
+            OpenOptions::new().write(true).truncate(true).open(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many parts `object_store` may be writing at once.
+const PARTS_MAX: usize = 2;
+
+/// Files below are kept, because there may be thousands of them.
+const LARGE_BYTES: u64 = 64 << 10;
