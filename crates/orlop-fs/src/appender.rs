@@ -2,9 +2,11 @@
 //!
 //! Bytes are gathered to large batches, and one batch is written on a blocking thread while the
 //! next one comes in: at most two of them are in memory, and no thread is held while a slow
-//! client sends nothing.
+//! client sends nothing. What is written is synced beside the writing, every few batches, so that
+//! a commit has little left to wait for, however large the blob is.
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,9 +29,14 @@ pub(crate) struct FsAppender {
     batch_bytes: usize,
     /// Everything before is written or in `writing`.
     offset: u64,
-    /// Whether what lies behind the first write's offset has been discarded.
-    truncated: bool,
+    /// Whether the file has bytes behind the checkpoint, which the first write discards. Cutting
+    /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
+    /// writes it out when it is closed.
+    has_rest: bool,
     writing: Option<JoinHandle<Result<()>>>,
+    /// Bytes written since a sync began.
+    unsynced: usize,
+    syncing: Option<JoinHandle<Result<()>>>,
 }
 
 impl FsAppender {
@@ -37,7 +44,7 @@ impl FsAppender {
         volume: Arc<Volume>,
         id: ExtentId,
         file: Box<dyn DiskFile>,
-        offset: u64,
+        rest: Range<u64>,
     ) -> Self {
         Self {
             volume,
@@ -45,17 +52,21 @@ impl FsAppender {
             file: file.into(),
             batch: Vec::new(),
             batch_bytes: 0,
-            offset,
-            truncated: false,
+            offset: rest.start,
+            has_rest: !rest.is_empty(),
             writing: None,
+            unsynced: 0,
+            syncing: None,
         }
     }
 
     /// Hands the batch to a blocking thread, after the one before is done.
     async fn flush(&mut self) -> Result<()> {
-        self.settle().await?;
+        settle(&mut self.writing).await?;
+        self.sync_ahead().await?;
         let batch = mem::take(&mut self.batch);
-        let (at, truncate) = (self.offset, !mem::replace(&mut self.truncated, true));
+        let (at, truncate) = (self.offset, mem::take(&mut self.has_rest));
+        self.unsynced += self.batch_bytes;
         self.offset += mem::take(&mut self.batch_bytes) as u64;
         let (file, path) = (self.file.clone(), self.volume.layout.open_extent(self.id));
         self.writing = Some(tokio::task::spawn_blocking(move || {
@@ -73,21 +84,31 @@ impl FsAppender {
         Ok(())
     }
 
-    /// Waits for the batch that is being written.
-    async fn settle(&mut self) -> Result<()> {
-        let Some(writing) = self.writing.take() else {
+    /// Begins to sync what is written, beside the writing, so that little is left at the end.
+    async fn sync_ahead(&mut self) -> Result<()> {
+        let is_idle = self.syncing.as_ref().is_none_or(JoinHandle::is_finished);
+        if self.unsynced < SYNC_BYTES || !is_idle || !self.volume.is_durable() {
             return Ok(());
-        };
-        match writing.await {
-            Ok(result) => result,
-            Err(error) => blocking(move || std::panic::resume_unwind(error.into_panic())).await,
         }
+        settle(&mut self.syncing).await?;
+        self.unsynced = 0;
+        let (volume, file) = (self.volume.clone(), self.file.clone());
+        let path = volume.layout.open_extent(self.id);
+        self.syncing = Some(tokio::task::spawn_blocking(move || volume.sync_file(&*file, &path)));
+        Ok(())
+    }
+
+    /// Writes all that is left, and waits for it and for the sync that may be under way: its
+    /// failure would not be reported again by the next one.
+    async fn finish(&mut self) -> Result<()> {
+        self.flush().await?;
+        settle(&mut self.writing).await?;
+        settle(&mut self.syncing).await
     }
 
     /// Makes contents durable, then the name under which they are found.
     async fn sync(&mut self) -> Result<()> {
-        self.flush().await?;
-        self.settle().await?;
+        self.finish().await?;
         let (volume, file, id) = (self.volume.clone(), self.file.clone(), self.id);
         blocking(move || {
             let path = volume.layout.open_extent(id);
@@ -115,8 +136,7 @@ impl Appender for FsAppender {
     }
 
     async fn seal(mut self: Box<Self>) -> Result<()> {
-        self.flush().await?;
-        self.settle().await?;
+        self.finish().await?;
         let (volume, file, id) = (self.volume.clone(), self.file.clone(), self.id);
         blocking(move || {
             let path = volume.layout.open_extent(id);
@@ -128,8 +148,22 @@ impl Appender for FsAppender {
     }
 }
 
+/// Waits for work that was handed to a blocking thread.
+async fn settle(work: &mut Option<JoinHandle<Result<()>>>) -> Result<()> {
+    let Some(work) = work.take() else {
+        return Ok(());
+    };
+    match work.await {
+        Ok(result) => result,
+        Err(error) => blocking(move || std::panic::resume_unwind(error.into_panic())).await,
+    }
+}
+
 /// Large enough that handing it to another thread costs little beside writing it.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// A client that sends single bytes must not fill memory with what stands around them.
 const BATCH_PIECES: usize = 1 << 12;
+
+/// About what is left to be synced at the end of an upload.
+const SYNC_BYTES: usize = 8 << 20;

@@ -35,13 +35,11 @@ impl FsExtents {
 impl Extents for FsExtents {
     async fn claim(&self, id: ExtentId, from: &Checkpoint) -> Result<Claim> {
         let (volume, len) = (self.volume.clone(), from.len);
-        let file = blocking(move || volume.claim_extent(id, len)).await?;
-        Ok(match file {
-            Some(file) => {
-                Claim::Granted(Box::new(FsAppender::new(self.volume.clone(), id, file, len)))
-            }
-            None => Claim::Busy,
-        })
+        let Some((file, found)) = blocking(move || volume.claim_extent(id, len)).await? else {
+            return Ok(Claim::Busy);
+        };
+        let appender = FsAppender::new(self.volume.clone(), id, file, len..found);
+        Ok(Claim::Granted(Box::new(appender)))
     }
 
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
@@ -114,8 +112,8 @@ impl Extents for FsExtents {
 }
 
 impl Volume {
-    /// Opens the extent's file and locks it; `None` if somebody else holds it.
-    fn claim_extent(&self, id: ExtentId, len: u64) -> Result<Option<Box<dyn DiskFile>>> {
+    /// Opens the extent's file, locks it, and says how long it is; `None` if somebody else holds it.
+    fn claim_extent(&self, id: ExtentId, len: u64) -> Result<Option<(Box<dyn DiskFile>, u64)>> {
         self.check_writable()?;
         let path = self.layout.open_extent(id);
         let open = |error| failed("open", &path, error);
@@ -149,7 +147,7 @@ impl Volume {
             let message = format!("extent {id} has {found} bytes, expected at least {len}");
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
-        Ok(Some(file))
+        Ok(Some((file, found)))
     }
 
     fn delete_extent(&self, id: ExtentId) -> Result<()> {

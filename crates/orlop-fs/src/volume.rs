@@ -63,6 +63,11 @@ impl Volume {
         self.entropy.random_id()
     }
 
+    /// Whether syncs are made at all.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     /// Refuses after a failed sync.
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.stopped.load(Ordering::Acquire) {

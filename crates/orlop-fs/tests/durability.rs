@@ -191,6 +191,13 @@ async fn claim(store: &Environment, from: &Checkpoint) -> Box<dyn orlop_backend:
     }
 }
 
+/// In pieces, so that it takes several batches.
+async fn write(appender: &mut Box<dyn orlop_backend::Appender>, len: usize) {
+    for _ in 0..len >> 18 {
+        appender.write(vec![1; 1 << 18].into()).await.expect("written");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_and_markers_are_durable_when_acknowledged() {
     let Fixture { disk, store, directory: _directory } = fixture();
@@ -214,16 +221,35 @@ async fn records_and_markers_are_durable_when_acknowledged() {
 async fn extents_are_durable_at_each_checkpoint_and_when_sealed() {
     let Fixture { disk, store, directory: _directory } = fixture();
     let mut appender = claim(&store, &Checkpoint::start()).await;
-    appender.write(vec![1; 3 << 20].into()).await.expect("written");
+    write(&mut appender, 20 << 20).await;
     let at = appender.checkpoint().await.expect("durable");
     disk.assert_durable("a checkpoint");
     drop(appender);
     let mut appender = claim(&store, &at).await;
-    appender.write(vec![2; 3 << 20].into()).await.expect("written");
+    write(&mut appender, 20 << 20).await;
     appender.seal().await.expect("sealed");
     disk.assert_durable("a sealed extent");
     store.extents.delete("a".repeat(26).parse().expect("an id")).await.expect("deleted");
     disk.assert_durable("a deleted extent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_fails_beside_the_writing_is_not_forgotten() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let mut appender = claim(&store, &Checkpoint::start()).await;
+    disk.syncs_fail.store(true, Ordering::Relaxed);
+    let mut failed = false;
+    for _ in 0..40 {
+        failed |= appender.write(vec![1; 1 << 20].into()).await.is_err();
+        if failed {
+            break;
+        }
+    }
+    disk.syncs_fail.store(false, Ordering::Relaxed);
+    failed |= appender.checkpoint().await.is_err();
+    assert!(failed, "what was not synced was acknowledged");
+    let error = store.records.mark(&[key("m")]).await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
