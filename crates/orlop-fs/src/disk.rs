@@ -32,6 +32,8 @@ pub trait Disk: Debug + Send + Sync {
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
     /// Locks the file at `path`, which is made if need be, waiting for those who hold it.
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>>;
+    /// The same with others, without waiting; `None` if somebody holds it exclusively.
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>>;
 }
 
 /// An open file. Its locks end when it is dropped, or its process ends.
@@ -139,12 +141,29 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let file = lock_file(path)?;
         match mode {
             LockMode::Exclusive => file.lock()?,
             LockMode::Shared => file.lock_shared()?,
         }
         Ok(Box::new(file))
+    }
+
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        let file = lock_file(path)?;
+        Ok(if is_locked(file.try_lock_shared())? { Some(Box::new(file)) } else { None })
+    }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).open(path)
+}
+
+fn is_locked(result: Result<(), TryLockError>) -> io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -170,11 +189,7 @@ impl DiskFile for File {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match File::try_lock(self) {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        is_locked(File::try_lock(self))
     }
 }
 

@@ -5,7 +5,7 @@
 //! of its shard, and breaks nothing. Order: a key's lock first, then directories'.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orlop_backend::{Key, Result};
 
@@ -16,37 +16,44 @@ use crate::volume::{Volume, failed};
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is free"]
 pub(crate) struct Lock {
-    /// `None` where nobody can write, so that there is nobody to exclude.
-    _file: Option<Box<dyn DiskFile>>,
+    _file: Box<dyn DiskFile>,
 }
 
 impl Volume {
-    /// Excludes every other change of this record, and those who read it.
-    ///
-    /// Readers are kept out because a record has its new name for a moment before that name is
-    /// durable: whatever somebody concludes from it could survive a power cut that it does not.
-    pub(crate) fn lock_key(&self, key: &Key, mode: LockMode) -> Result<Lock> {
-        self.lock_shard('k', key.as_str().as_bytes(), mode)
+    /// Excludes every other change of this record.
+    pub(crate) fn lock_key(&self, key: &Key) -> Result<Lock> {
+        self.lock(&self.key_lock(key), LockMode::Exclusive)
+    }
+
+    /// Keeps changes of this record away while it is read; `None` if one is under way.
+    pub(crate) fn try_lock_key_shared(&self, key: &Key) -> Result<Option<Lock>> {
+        let path = self.key_lock(key);
+        match self.disk.try_lock_shared(&path) {
+            Ok(file) => Ok(file.map(|file| Lock { _file: file })),
+            // Mounted read-only: there is no lock to be had, and nobody here to change anything.
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Ok(None),
+            Err(error) => Err(failed("lock", &path, error)),
+        }
     }
 
     /// Guards which names a directory has: shared by who adds a name, exclusive for who puts the
     /// names in order.
     pub(crate) fn lock_dir(&self, dir: &Path, mode: LockMode) -> Result<Lock> {
-        self.lock_shard('d', dir.as_os_str().as_encoded_bytes(), mode)
+        self.lock(&self.shard('d', dir.as_os_str().as_encoded_bytes()), mode)
     }
 
-    fn lock_shard(&self, kind: char, name: &[u8], mode: LockMode) -> Result<Lock> {
+    fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
+        let file = self.disk.lock(path, mode).map_err(|error| failed("lock", path, error))?;
+        Ok(Lock { _file: file })
+    }
+
+    fn key_lock(&self, key: &Key) -> PathBuf {
+        self.shard('k', key.as_str().as_bytes())
+    }
+
+    fn shard(&self, kind: char, name: &[u8]) -> PathBuf {
         let shard = fnv1a(name) % SHARDS;
-        let path = self.layout.locks().join(format!("{kind}{shard:03x}"));
-        match self.disk.lock(&path, mode) {
-            Ok(file) => Ok(Lock { _file: Some(file) }),
-            Err(error)
-                if mode == LockMode::Shared && error.kind() == ErrorKind::ReadOnlyFilesystem =>
-            {
-                Ok(Lock { _file: None })
-            }
-            Err(error) => Err(failed("lock", &path, error)),
-        }
+        self.layout.locks().join(format!("{kind}{shard:03x}"))
     }
 }
 

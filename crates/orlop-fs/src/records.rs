@@ -14,7 +14,7 @@ use orlop_backend::{
     envelope,
 };
 
-use crate::disk::{DirEntries, DirEntry, DiskFile, LockMode};
+use crate::disk::{DirEntries, DirEntry, DiskFile};
 use crate::extents::blocking;
 use crate::layout::{NAMES_DIR, parent};
 use crate::locks::Lock;
@@ -37,11 +37,7 @@ impl FsRecords {
 impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || {
-            let _lock = volume.lock_key(&key, LockMode::Shared)?;
-            volume.read_record(&key)
-        })
-        .await
+        blocking(move || volume.read_durable(&key)).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
@@ -110,6 +106,22 @@ struct Walk {
 }
 
 impl Volume {
+    /// A record has its new name for a moment before that name is durable. Whoever concludes
+    /// something from it could store a conclusion that survives a power cut which the record does
+    /// not. So who reads while a change is under way makes durable what it read, instead of
+    /// waiting for a process that may be stopped.
+    fn read_durable(&self, key: &Key) -> Result<Option<Record>> {
+        if !self.is_durable() {
+            return self.read_record(key);
+        }
+        let quiet = self.try_lock_key_shared(key)?;
+        let record = self.read_record(key)?;
+        if quiet.is_none() {
+            self.sync_names_of(&self.layout.record(key))?;
+        }
+        Ok(record)
+    }
+
     fn read_record(&self, key: &Key) -> Result<Option<Record>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
@@ -124,7 +136,7 @@ impl Volume {
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let _lock = self.lock_key(key, LockMode::Exclusive)?;
+        let _lock = self.lock_key(key)?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
@@ -141,7 +153,7 @@ impl Volume {
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let _lock = self.lock_key(key, LockMode::Exclusive)?;
+        let _lock = self.lock_key(key)?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);

@@ -167,6 +167,15 @@ impl Volume {
         self.disk.sync_dir(dir).map_err(|error| self.stop(dir, error))
     }
 
+    /// Makes durable what others did to the name `path`, if its directory is there.
+    pub(crate) fn sync_names_of(&self, path: &Path) -> Result<()> {
+        let dir = parent(path);
+        match found(self.disk.metadata(dir)).map_err(|error| failed("look up", dir, error))? {
+            Some(_) => self.sync_dir(dir),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the names in several directories durable, each once.
     pub(crate) fn sync_dirs(&self, mut dirs: Vec<PathBuf>) -> Result<()> {
         dirs.sort_unstable();

@@ -125,6 +125,10 @@ impl Disk for AccountingDisk {
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
         OsDisk.lock(path, mode)
     }
+
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        OsDisk.try_lock_shared(path)
+    }
 }
 
 impl AccountedFile {
@@ -189,6 +193,26 @@ async fn claim(store: &Environment, from: &Checkpoint) -> Box<dyn orlop_backend:
         Claim::Granted(appender) => appender,
         Claim::Busy => panic!("busy"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_while_a_writer_is_stopped_makes_durable_what_it_reads() {
+    let Fixture { disk, store, directory } = fixture();
+    let swap = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
+    assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+    // A writer that was stopped between the rename and the sync.
+    let root = directory.path().join("deep/store");
+    let locks: Vec<_> = OsDisk
+        .read_dir(&root.join("locks"))
+        .expect("locks")
+        .map(|entry| root.join("locks").join(entry.expect("an entry").name))
+        .map(|path| OsDisk.lock(&path, LockMode::Exclusive).expect("nobody else writes"))
+        .collect();
+    assert!(!locks.is_empty());
+    disk.with(|account| account.names.insert(root.join("records").join(key("t").as_str())));
+    let record = store.records.get(&key("t")).await.expect("readable").expect("it is there");
+    assert_eq!(record.value, "one");
+    disk.assert_durable("what was read");
 }
 
 /// In pieces, so that it takes several batches.

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use crate::word::serde_as_text;
 use crate::{Algorithm, Invalid};
 
 /// A content digest, `algorithm ":" lower-case hex` (distribution-spec, "Definitions").
@@ -79,6 +78,8 @@ impl fmt::Debug for Digest {
     }
 }
 
+serde_as_text!(Digest);
+
 impl FromStr for Digest {
     type Err = Invalid;
 
@@ -106,19 +107,6 @@ impl FromStr for Digest {
             *byte = high << 4 | low;
         }
         Ok(Self { algorithm, hash })
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

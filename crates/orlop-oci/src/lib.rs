@@ -34,6 +34,7 @@ mod media_type;
 mod reference;
 mod repository_name;
 mod tag;
+mod word;
 
 pub use algorithm::Algorithm;
 pub use descriptor::Descriptor;

@@ -1,11 +1,9 @@
 //! Media types, and the few that mean something to a registry.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::Invalid;
+use crate::word::text_word;
 
 /// A media type without parameters, `type/subtype` (RFC 6838, section 4.2).
 ///
@@ -47,11 +45,6 @@ impl MediaType {
         Self(Self::OCTET_STREAM.into())
     }
 
-    /// The media type as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Whether it is an OCI index or a Docker manifest list.
     pub fn is_index(&self) -> bool {
         matches!(self.as_str(), Self::OCI_INDEX | Self::DOCKER_LIST)
@@ -75,6 +68,8 @@ impl MediaType {
     }
 }
 
+text_word!(MediaType);
+
 impl FromStr for MediaType {
     type Err = Invalid;
 
@@ -90,31 +85,6 @@ impl FromStr for MediaType {
             }
         }
         Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Display for MediaType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for MediaType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MediaType({})", self.0)
-    }
-}
-
-impl Serialize for MediaType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for MediaType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,11 +1,9 @@
 //! The name of a repository.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::Invalid;
+use crate::word::text_word;
 
 /// The name of a repository (distribution-spec, "Pulling manifests").
 ///
@@ -27,12 +25,9 @@ pub struct RepositoryName(Box<str>);
 impl RepositoryName {
     /// Longest name that is accepted, in bytes.
     pub const BYTES_MAX: usize = 255;
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+text_word!(RepositoryName);
 
 impl FromStr for RepositoryName {
     type Err = Invalid;
@@ -74,31 +69,6 @@ fn check_component(component: &[u8]) -> Result<(), &'static str> {
         }
     }
     Ok(())
-}
-
-impl fmt::Display for RepositoryName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for RepositoryName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RepositoryName({})", self.0)
-    }
-}
-
-impl Serialize for RepositoryName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for RepositoryName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]
