@@ -63,12 +63,12 @@ pub enum Claim {
 /// Writes the end of an extent.
 ///
 /// Dropping it loses what followed the last checkpoint, and nothing else; that is also what a
-/// crash does.
+/// crash does. After an error, or after one of its futures was dropped before it was done, it is
+/// of no more use, and must be dropped.
 #[async_trait]
 pub trait Appender: Debug + Send {
     /// Adds bytes. They may be buffered: only a checkpoint or a seal makes them durable, and an
-    /// earlier write's failure may come back from a later call. After an error the appender is
-    /// of no more use.
+    /// earlier write's failure may come back from a later call.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Makes everything durable that was written so far, and says how to go on from here, in

@@ -19,7 +19,8 @@ use crate::{Error, ErrorKind, Result, layout};
 /// its offset with [`Repository::resume_upload`], without reading a byte again. Of two that write
 /// to one session, exactly one wins each step.
 ///
-/// Dropping it loses the bytes since the last [`Upload::pause`], as a crash does.
+/// Dropping it loses the bytes since the last [`Upload::pause`], as a crash does; so does dropping
+/// the future of a write, after which it can only be taken up again.
 ///
 /// ```
 /// use orlop_backend::Environment;
@@ -51,6 +52,9 @@ pub struct Upload {
     hasher: Hasher,
     /// Claimed with the first write.
     appender: Option<Box<dyn Appender>>,
+    /// Whether a write failed or was dropped in the middle: what was written is no longer what was
+    /// hashed.
+    is_torn: bool,
 }
 
 /// The name of an upload session. Whoever knows it can write to it, so it is random.
@@ -102,6 +106,7 @@ impl Repository {
             version,
             hasher,
             appender: None,
+            is_torn: false,
         }))
     }
 
@@ -123,6 +128,7 @@ impl Repository {
             version,
             hasher: Hasher::new(algorithm),
             appender: None,
+            is_torn: false,
         })
     }
 }
@@ -161,9 +167,15 @@ impl Upload {
     /// error the upload can be taken up again at its last pause.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         if !bytes.is_empty() {
-            // The appender writes in the background while this thread hashes.
-            self.claim().await?.write(bytes.clone()).await?;
-            self.hasher.update(&bytes);
+            self.check_whole()?;
+            self.claim().await?;
+            if let Some(appender) = &mut self.appender {
+                self.is_torn = true;
+                // The appender writes in the background while this thread hashes.
+                appender.write(bytes.clone()).await?;
+                self.hasher.update(&bytes);
+                self.is_torn = false;
+            }
         }
         Ok(())
     }
@@ -172,6 +184,7 @@ impl Upload {
     /// go on. Fails with [`ErrorKind::UploadConflict`] if somebody else was faster; then nothing
     /// of what this caller wrote counts.
     pub async fn pause(mut self) -> Result<u64> {
+        self.check_whole()?;
         if let Some(appender) = &mut self.appender {
             let checkpoint = appender.checkpoint().await?;
             self.session.advance(&self.hasher, &checkpoint);
@@ -190,6 +203,7 @@ impl Upload {
     /// the upload was started with, the bytes are read once more, and a wrong digest ends the
     /// upload.)
     pub async fn commit(mut self, claimed: &Digest) -> Result<Descriptor> {
+        self.check_whole()?;
         self.claim().await?;
         let is_hashed = self.hasher.algorithm() == claimed.algorithm();
         let hashed = is_hashed.then(|| self.hasher.clone().finish());
@@ -238,7 +252,7 @@ impl Upload {
     }
 
     /// Claims the extent at the session's offset, once.
-    async fn claim(&mut self) -> Result<&mut Box<dyn Appender>> {
+    async fn claim(&mut self) -> Result<()> {
         if self.appender.is_none() {
             let extents = &self.repository.store().environment.extents;
             let claim = extents.claim(self.extent, &self.session.checkpoint()).await;
@@ -250,7 +264,7 @@ impl Upload {
             };
             self.appender = Some(appender);
         }
-        self.appender.as_mut().ok_or_else(|| Error::new(ErrorKind::UploadUnknown, "no appender"))
+        Ok(())
     }
 
     /// Fails if anybody else has changed the session since this caller read it.
@@ -264,6 +278,15 @@ impl Upload {
             Some(current) if current.version == self.version => Ok(()),
             _ => Err(self.conflict("somebody else has gone on with it")),
         }
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        if self.is_torn {
+            let id = self.id();
+            let message = format!("a write to upload {id} failed, go on from its last pause");
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
+        Ok(())
     }
 
     async fn store_session(&mut self) -> Result<()> {

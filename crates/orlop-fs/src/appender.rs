@@ -5,6 +5,7 @@
 //! client sends nothing. What is written is synced beside the writing, every few batches, so that
 //! a commit has little left to wait for, however large the blob is.
 
+use std::io;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct FsAppender {
     batch_bytes: usize,
     /// Everything before is written or in `writing`.
     offset: u64,
+    /// The last checkpoint.
+    durable: u64,
     /// Whether the file has bytes behind the checkpoint, which the first write discards. Cutting
     /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
     /// writes it out when it is closed.
@@ -53,6 +56,7 @@ impl FsAppender {
             batch: Vec::new(),
             batch_bytes: 0,
             offset: rest.start,
+            durable: rest.start,
             has_rest: !rest.is_empty(),
             writing: None,
             unsynced: 0,
@@ -69,17 +73,14 @@ impl FsAppender {
         self.unsynced += self.batch_bytes;
         self.offset += mem::take(&mut self.batch_bytes) as u64;
         let (file, path) = (self.file.clone(), self.volume.layout.open_extent(self.id));
+        let durable = self.durable;
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            let write = |error| failed("write", &path, error);
-            if truncate {
-                file.truncate(at).map_err(write)?;
-            }
-            let mut at = at;
-            for bytes in batch {
-                file.write_all_at(&bytes, at).map_err(write)?;
-                at += bytes.len() as u64;
-            }
-            Ok(())
+            write_batch(&*file, truncate, at, &batch).map_err(|error| {
+                // What followed the last checkpoint is lost anyway; if the disk is full, others
+                // can use the room.
+                let _ = file.truncate(durable);
+                failed("write", &path, error)
+            })
         }));
         Ok(())
     }
@@ -132,6 +133,7 @@ impl Appender for FsAppender {
 
     async fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.sync().await?;
+        self.durable = self.offset;
         Ok(Checkpoint { len: self.offset, token: Bytes::new() })
     }
 
@@ -146,6 +148,22 @@ impl Appender for FsAppender {
         })
         .await
     }
+}
+
+fn write_batch(
+    file: &dyn DiskFile,
+    truncate: bool,
+    mut at: u64,
+    batch: &[Bytes],
+) -> io::Result<()> {
+    if truncate {
+        file.truncate(at)?;
+    }
+    for bytes in batch {
+        file.write_all_at(bytes, at)?;
+        at += bytes.len() as u64;
+    }
+    Ok(())
 }
 
 /// Waits for work that was handed to a blocking thread.

@@ -24,6 +24,7 @@ struct Account {
 struct AccountingDisk {
     account: Arc<Mutex<Account>>,
     syncs_fail: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -143,6 +144,9 @@ impl DiskFile for AccountedFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.disk.is_full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.disk.with(|account| account.contents.insert(self.path()));
         self.file.write_all_at(bytes, offset)
     }
@@ -274,6 +278,30 @@ async fn a_sync_that_fails_beside_the_writing_is_not_forgotten() {
     assert!(failed, "what was not synced was acknowledged");
     let error = store.records.mark(&[key("m")]).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_gets_back_what_was_not_durable_and_nothing_else() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let mut appender = claim(&store, &Checkpoint::start()).await;
+    write(&mut appender, 2 << 20).await;
+    let at = appender.checkpoint().await.expect("durable");
+    write(&mut appender, 3 << 20).await;
+    disk.is_full.store(true, Ordering::Relaxed);
+    let error = loop {
+        if let Err(error) = appender.write(vec![1; 1 << 20].into()).await {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+    drop(appender);
+    let mut extents = store.extents.walk();
+    let entry = futures::StreamExt::next(&mut extents).await.expect("it is there");
+    assert_eq!(entry.expect("readable").len, 2 << 20);
+    let swap = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
+    assert_eq!(swap.expect_err("full").kind(), ErrorKind::Full);
+    disk.is_full.store(false, Ordering::Relaxed);
+    claim(&store, &at).await.seal().await.expect("sealed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,5 +8,6 @@ mod fixture;
 mod lists;
 mod lost_answers;
 mod manifests;
+mod slow;
 mod tags;
 mod uploads;
