@@ -131,9 +131,7 @@ impl Repository {
             is_torn: false,
         })
     }
-}
 
-impl Repository {
     /// Reads what was written, because the client named another algorithm at the end.
     async fn hash_extent(&self, extent: ExtentId, algorithm: Algorithm) -> Result<Verified> {
         let extents = &self.store().environment.extents;
@@ -205,6 +203,14 @@ impl Upload {
     pub async fn commit(mut self, claimed: &Digest) -> Result<Descriptor> {
         self.check_whole()?;
         self.claim().await?;
+        if let Stage::Sealed(named) = self.session.stage
+            && named != *claimed
+        {
+            // A collector would look for the extent under the digest that the session names.
+            self.give_up().await?;
+            let message = format!("upload {} was begun for {named}, not {claimed}", self.id());
+            return Err(Error::new(ErrorKind::DigestInvalid, message));
+        }
         let is_hashed = self.hasher.algorithm() == claimed.algorithm();
         let hashed = is_hashed.then(|| self.hasher.clone().finish());
         if let Some(verified) = hashed

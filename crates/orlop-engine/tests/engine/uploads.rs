@@ -162,9 +162,12 @@ async fn a_whole_blob_with_a_wrong_digest_leaves_nothing() {
     let environment = Environment::memory();
     let registry = open(environment.clone()).await;
     let a = repository(&registry, "a");
-    let mut upload = a.begin_upload_of(&sha256(b"hello")).await.unwrap();
-    upload.write("other".into()).await.unwrap();
-    assert_eq!(kind(upload.commit(&sha256(b"hello")).await), ErrorKind::DigestInvalid);
+    for claimed in [sha256(b"hello"), sha256(b"other")] {
+        let mut upload = a.begin_upload_of(&sha256(b"hello")).await.unwrap();
+        upload.write("other".into()).await.unwrap();
+        assert_eq!(kind(upload.commit(&claimed).await), ErrorKind::DigestInvalid);
+        assert!(a.blob(&claimed).await.unwrap().is_none());
+    }
     let extents: Vec<_> =
         futures::TryStreamExt::try_collect(environment.extents.walk()).await.unwrap();
     assert_eq!(extents, []);
