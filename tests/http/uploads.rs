@@ -154,3 +154,20 @@ fn an_upload_without_a_digest_cannot_end() {
         session.finish(&sha256("hello")).await.expect(201);
     });
 }
+
+#[test]
+fn an_end_whose_answer_got_lost_can_be_sent_again() {
+    on_every_store(async |client| {
+        let digest = sha256("hello world");
+        let session = client.begin("app").await;
+        session.chunk(0, "hello").await.expect(202);
+        for _ in 0..3 {
+            let answer = session.finish_with(&digest, 5, " world").await.expect(201);
+            assert_eq!(answer.header("docker-content-digest"), digest);
+        }
+        session.finish(&digest).await.expect(201);
+        session.finish(&sha256("hello")).await.refused(404, "BLOB_UPLOAD_UNKNOWN", &[]);
+        client.get_blob("app", &sha256("hello")).await.expect(404);
+        assert_eq!(client.get_blob("app", &digest).await.expect(200).body, "hello world");
+    });
+}

@@ -110,6 +110,22 @@ impl Repository {
         }))
     }
 
+    /// The blob that an upload has become: for a client whose answer got lost and who ends it once
+    /// more. `None` if this repository does not know of such an upload (any more), or if it has
+    /// become none.
+    pub async fn finished_upload(&self, id: &UploadId) -> Result<Option<Descriptor>> {
+        let session = self.store().get::<Session>(&layout::upload(id.0)?).await?;
+        let Some(Session { stage: Stage::Sealed(digest), repository, .. }) =
+            session.map(|session| session.state)
+        else {
+            return Ok(None);
+        };
+        if repository != self.name {
+            return Ok(None);
+        }
+        Ok(self.blob(&digest).await?.map(|blob| blob.descriptor().clone()))
+    }
+
     async fn begin(&self, algorithm: Algorithm, stage: Stage) -> Result<Upload> {
         let store = self.store();
         let extent = ExtentId::from(store.random_id()?);

@@ -43,6 +43,7 @@ fn every_future_is_send(
     is_send(repository.mount(digest, MountFrom::Repository(repository.name())));
     is_send(async { repository.put_manifest(manifest, &PutManifest::default()).await });
     is_send(repository.manifest(reference));
+    is_send(repository.finished_upload(id));
     is_send(repository.set_tag(tag, digest, Condition::Any));
     is_send(repository.tags(None, 1));
     is_send(repository.referrers(digest, None, None, 1));

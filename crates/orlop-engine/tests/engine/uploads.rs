@@ -190,6 +190,21 @@ async fn a_cancelled_upload_cannot_be_finished_by_who_still_writes() {
 }
 
 #[tokio::test]
+async fn an_upload_that_ended_says_what_it_became() {
+    let registry = memory().await;
+    let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    upload.write("hello".into()).await.unwrap();
+    let id = upload.id();
+    assert_eq!(a.finished_upload(&id).await.unwrap(), None);
+    let blob = upload.commit(&sha256(b"hello")).await.unwrap();
+    assert_eq!(a.finished_upload(&id).await.unwrap(), Some(blob));
+    assert_eq!(b.finished_upload(&id).await.unwrap(), None);
+    assert!(a.delete_blob(&sha256(b"hello")).await.unwrap());
+    assert_eq!(a.finished_upload(&id).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn the_same_blob_pushed_twice_is_stored_once() {
     let environment = Environment::memory();
     let registry = open(environment.clone()).await;

@@ -47,13 +47,9 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
         query: Query::parse(parts.uri.query()),
         headers: parts.headers,
     };
-    let mut response = match call.dispatch(parts.uri.path(), &mut body).await {
-        Ok(response) => response,
-        Err(error) => {
-            crate::body::drain(&mut body).await;
-            error.into_response()
-        }
-    };
+    let answer = call.dispatch(parts.uri.path(), &mut body).await;
+    crate::body::drain(&mut body).await;
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }

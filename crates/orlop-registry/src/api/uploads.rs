@@ -1,7 +1,7 @@
 //! Pushing blobs (end-4, end-5, end-6, end-11, end-13, end-14).
 
 use axum::body::Body;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orlop::{
     Access, Algorithm, Descriptor, Digest, MountFrom, Repository, RepositoryName, Upload, UploadId,
@@ -65,7 +65,12 @@ impl Call {
             return Err(ApiError::bad_request("DIGEST_INVALID", message));
         };
         let digest: Digest = digest.parse()?;
-        let (mut upload, length) = self.resume(repository, id).await?;
+        let (mut upload, length) = match self.resume(repository, id).await {
+            Err(error) if error.is(StatusCode::NOT_FOUND) => {
+                return ended_before(repository, id, &digest).await?.ok_or(error);
+            }
+            resumed => resumed?,
+        };
         let id = upload.id();
         let written = write_to(&mut upload, length, body).await;
         self.or_status(repository, id, written).await?;
@@ -155,6 +160,19 @@ pub(super) async fn cancel_upload(repository: &Repository, id: &str) -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The answer that got lost, if this upload has become that blob already.
+async fn ended_before(
+    repository: &Repository,
+    id: &str,
+    digest: &Digest,
+) -> Result<Option<Response>, ApiError> {
+    let Ok(id) = id.parse() else {
+        return Ok(None);
+    };
+    let blob = repository.finished_upload(&id).await?;
+    Ok(blob.filter(|blob| blob.digest == *digest).map(|blob| created(repository, &blob)))
+}
+
 async fn find(repository: &Repository, id: &str) -> Result<Upload, ApiError> {
     let upload = match id.parse() {
         Ok(id) => repository.resume_upload(&id, None).await?,
@@ -190,7 +208,7 @@ fn size_mismatch(upload: &Upload, expected: u64, found: u64) -> ApiError {
     ApiError::bad_request("SIZE_INVALID", message)
 }
 
-fn created(repository: &Repository, blob: &Descriptor) -> axum::response::Response {
+fn created(repository: &Repository, blob: &Descriptor) -> Response {
     let digest = blob.digest;
     let mut head = HeaderMap::new();
     head.insert(header::LOCATION, location(repository, format_args!("blobs/{digest}")));
