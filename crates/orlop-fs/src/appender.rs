@@ -30,7 +30,7 @@ pub(crate) struct FsAppender {
     batch_bytes: usize,
     /// Everything before is written or in `writing`.
     offset: u64,
-    /// The last checkpoint.
+    /// The last checkpoint. Once there was one with bytes, the file's name is durable too.
     durable: u64,
     /// Whether the file has bytes behind the checkpoint, which the first write discards. Cutting
     /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
@@ -111,10 +111,11 @@ impl FsAppender {
     async fn sync(&mut self) -> Result<()> {
         self.finish().await?;
         let (volume, file, id) = (self.volume.clone(), self.file.clone(), self.id);
+        let has_name = self.durable > 0;
         blocking(move || {
             let path = volume.layout.open_extent(id);
             volume.sync_file(&*file, &path)?;
-            volume.sync_dir(parent(&path))
+            if has_name { Ok(()) } else { volume.sync_dir(parent(&path)) }
         })
         .await
     }
