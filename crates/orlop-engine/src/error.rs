@@ -52,8 +52,6 @@ pub enum ErrorKind {
     Precondition,
     /// A chunk does not begin where the upload ends. Ask for the status and go on from there.
     RangeInvalid,
-    /// A chunk is longer or shorter than it was said to be.
-    SizeInvalid,
     /// The store could not be reached, or others got in the way too often. Try again.
     Unavailable,
     /// Somebody else is writing to the upload, or has gone on with it.
@@ -75,7 +73,7 @@ impl ErrorKind {
             ErrorKind::ManifestInvalid | ErrorKind::Precondition => "MANIFEST_INVALID",
             ErrorKind::ManifestUnknown => "MANIFEST_UNKNOWN",
             ErrorKind::NameInvalid => "NAME_INVALID",
-            ErrorKind::SizeInvalid | ErrorKind::ManifestTooLarge => "SIZE_INVALID",
+            ErrorKind::ManifestTooLarge => "SIZE_INVALID",
             ErrorKind::RangeInvalid | ErrorKind::UploadConflict => "BLOB_UPLOAD_INVALID",
             ErrorKind::UploadUnknown => "BLOB_UPLOAD_UNKNOWN",
             ErrorKind::Unsupported => "UNSUPPORTED",

@@ -33,15 +33,15 @@ impl Repository {
                 (target.digest, Some(target.manifest.0))
             }
         };
-        Ok(self.read_manifest(&digest, incarnation).await?.map(|(_, manifest)| manifest))
+        self.read_manifest(&digest, incarnation).await
     }
 
-    /// A manifest and its incarnation, if it lives; only in that one, if one is given.
+    /// A manifest, if it lives; only in that incarnation, if one is given.
     pub(crate) async fn read_manifest(
         &self,
         digest: &Digest,
         incarnation: Option<RandomId>,
-    ) -> Result<Option<(RandomId, StoredManifest)>> {
+    ) -> Result<Option<StoredManifest>> {
         let key = layout::manifest(&self.name, digest)?;
         let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
             return Ok(None);
@@ -54,7 +54,7 @@ impl Repository {
         Ok(header
             .descriptor
             .filter(|_| is_wanted)
-            .map(|descriptor| (live.0, StoredManifest { descriptor, bytes })))
+            .map(|descriptor| StoredManifest { descriptor, bytes }))
     }
 
     /// The incarnation of a manifest that lives, with a collector's pending decision taken back

@@ -60,7 +60,8 @@ impl Repository {
     ) -> Result<Vec<Key>> {
         let mut targets: BTreeMap<Digest, Role> = BTreeMap::new();
         for edge in manifest.edges() {
-            // If a digest is there twice, the stricter role counts, which is the smaller one.
+            // A digest that is there twice counts in the role that comes first, unless that one
+            // asks for nothing.
             let role = targets.entry(edge.target.digest).or_insert(edge.role);
             if *role == Role::NondistributableLayer {
                 *role = edge.role;

@@ -34,7 +34,7 @@ impl Repository {
                 };
                 // An edge counts only if the manifest lives in the incarnation that made it.
                 let found = self.read_manifest(&digest, Some(incarnation)).await?;
-                Ok(Some((digest, found.map(|(_, manifest)| manifest.descriptor))))
+                Ok(Some((digest, found.map(|manifest| manifest.descriptor))))
             })
             .try_buffered(READS_AT_ONCE);
         while items.len() <= limit

@@ -83,8 +83,8 @@ impl Repository {
         Ok(matches!(swap, Swap::Stored(_)))
     }
 
-    /// Gives each tag an incarnation, after a first look at whether
-    /// `condition` holds, so that a call that cannot succeed stores nothing.
+    /// Gives each tag an incarnation, after a first look at whether `condition` holds, so that a
+    /// call that cannot succeed stores nothing.
     pub(crate) async fn new_tags(&self, tags: &[Tag], condition: Condition) -> Result<Vec<NewTag>> {
         let mut new = Vec::with_capacity(tags.len());
         for tag in tags {
@@ -137,12 +137,16 @@ impl Repository {
                 let displaced = state.target.clone();
                 let next = TagState { target: Some(target), ..state };
                 // The one attempt of this incarnation; after an error it may still happen.
-                if let Swap::Stored(_) = store.swap(&key, version.as_ref(), &next).await? {
-                    return self.settle(&tag, digest, manifest, displaced).await;
-                }
-                let now = store.get::<TagState>(&key).await?;
-                let now = now.and_then(|now| now.state.target);
-                if now.is_some_and(|now| now.incarnation.0 == incarnation) {
+                let is_set = match store.swap(&key, version.as_ref(), &next).await? {
+                    Swap::Stored(_) => true,
+                    // Another one's, or the echo of our own.
+                    Swap::Conflict => {
+                        let now = store.get::<TagState>(&key).await?;
+                        let now = now.and_then(|now| now.state.target);
+                        now.is_some_and(|now| now.incarnation.0 == incarnation)
+                    }
+                };
+                if is_set {
                     return self.settle(&tag, digest, manifest, displaced).await;
                 }
             }

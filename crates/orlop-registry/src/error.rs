@@ -45,6 +45,12 @@ impl ApiError {
         self
     }
 
+    #[must_use]
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
     pub(crate) fn is(&self, status: StatusCode) -> bool {
         self.status == status
     }
@@ -53,10 +59,9 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let status = match error.kind() {
-            ErrorKind::DigestInvalid
-            | ErrorKind::ManifestInvalid
-            | ErrorKind::NameInvalid
-            | ErrorKind::SizeInvalid => StatusCode::BAD_REQUEST,
+            ErrorKind::DigestInvalid | ErrorKind::ManifestInvalid | ErrorKind::NameInvalid => {
+                StatusCode::BAD_REQUEST
+            }
             ErrorKind::ManifestBlobUnknown
             | ErrorKind::ManifestUnknown
             | ErrorKind::UploadUnknown => StatusCode::NOT_FOUND,

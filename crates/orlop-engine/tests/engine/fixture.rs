@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use orlop_backend::Environment;
+use orlop_backend::{Environment, ExtentId, Key, Prefix};
 use orlop_engine::{ErrorKind, Options, PutManifest, Registry, Repository, Result};
 use orlop_oci::{Algorithm, Descriptor, Digest, Manifest};
 
@@ -82,4 +82,15 @@ pub(crate) async fn pulls(repository: &Repository, reference: &str) -> Option<Di
 
 pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
     result.expect_err("it should have failed").kind()
+}
+
+/// The names of all extents that are there, of blobs or not.
+pub(crate) async fn extents(store: &Environment) -> Vec<ExtentId> {
+    store.extents.walk().map_ok(|extent| extent.id).try_collect().await.unwrap()
+}
+
+/// The keys of all records and markers below a prefix.
+pub(crate) async fn keys(store: &Environment, prefix: &str) -> Vec<Key> {
+    let prefix = Prefix::new([prefix]).unwrap();
+    store.records.walk(&prefix).map_ok(|entry| entry.key).try_collect().await.unwrap()
 }

@@ -6,7 +6,7 @@ use orlop_engine::{Condition, Deletes, ErrorKind, Options, PutManifest, Referenc
 use orlop_oci::{Algorithm, Manifest};
 
 use crate::fixture::{
-    image_of, index_of, kind, memory, open, pulls, push_blob, push_image, repository, sha256,
+    image_of, index_of, keys, kind, memory, open, pulls, push_blob, push_image, repository, sha256,
     tagged,
 };
 
@@ -100,10 +100,7 @@ async fn a_delete_leaves_no_edge_and_no_record() {
         assert!(a.delete_manifest(digest).await.unwrap());
     }
     for prefix in ["r", "e"] {
-        let prefix = orlop_backend::Prefix::new([prefix]).unwrap();
-        let left: Vec<_> =
-            futures::TryStreamExt::try_collect(environment.records.walk(&prefix)).await.unwrap();
-        assert_eq!(left, []);
+        assert_eq!(keys(&environment, prefix).await, []);
     }
 }
 

@@ -9,7 +9,7 @@ use orlop_oci::{Algorithm, Digest};
 use proptest::prelude::*;
 
 use crate::counting::counted;
-use crate::fixture::{kind, memory, open, push_blob, read_blob, repository, sha256};
+use crate::fixture::{extents, keys, kind, memory, open, push_blob, read_blob, repository, sha256};
 
 #[tokio::test]
 async fn a_resumed_upload_reads_no_byte_again() {
@@ -136,10 +136,7 @@ async fn an_upload_belongs_to_its_repository_and_ends_for_good() {
     assert!(b.resume_upload(&id, None).await.unwrap().is_none());
     a.resume_upload(&id, None).await.unwrap().unwrap().cancel().await.unwrap();
     assert!(a.resume_upload(&id, None).await.unwrap().is_none());
-    let extents: Vec<_> = futures::TryStreamExt::try_collect(environment.extents.walk())
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(extents, []);
+    assert_eq!(extents(&environment).await, []);
 }
 
 #[tokio::test]
@@ -151,7 +148,7 @@ async fn who_began_an_upload_has_no_right_over_who_went_on_with_it() {
     second.write("hello".into()).await.unwrap();
     let id = second.id();
     second.pause().await.unwrap();
-    assert_eq!(kind(first.write("XXXXX".into()).await), ErrorKind::UploadConflict);
+    assert_eq!(kind(first.write("other".into()).await), ErrorKind::UploadConflict);
     let second = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
     second.commit(&sha256(b"hello")).await.unwrap();
     assert_eq!(read_blob(&a, &sha256(b"hello")).await.unwrap(), "hello");
@@ -168,13 +165,8 @@ async fn a_whole_blob_with_a_wrong_digest_leaves_nothing() {
         assert_eq!(kind(upload.commit(&claimed).await), ErrorKind::DigestInvalid);
         assert!(a.blob(&claimed).await.unwrap().is_none());
     }
-    let extents: Vec<_> =
-        futures::TryStreamExt::try_collect(environment.extents.walk()).await.unwrap();
-    assert_eq!(extents, []);
-    let prefix = orlop_backend::Prefix::new(["u"]).unwrap();
-    let sessions: Vec<_> =
-        futures::TryStreamExt::try_collect(environment.records.walk(&prefix)).await.unwrap();
-    assert_eq!(sessions, []);
+    assert_eq!(extents(&environment).await, []);
+    assert_eq!(keys(&environment, "u").await, []);
 }
 
 #[tokio::test]
@@ -212,9 +204,7 @@ async fn the_same_blob_pushed_twice_is_stored_once() {
     for repository in [&a, &b, &a] {
         push_blob(repository, "hello").await.unwrap();
     }
-    let extents: Vec<_> =
-        futures::TryStreamExt::try_collect(environment.extents.walk()).await.unwrap();
-    assert_eq!(extents.len(), 1);
+    assert_eq!(extents(&environment).await.len(), 1);
     for repository in [&a, &b] {
         assert_eq!(read_blob(repository, &sha256(b"hello")).await.unwrap(), "hello");
     }

@@ -83,12 +83,9 @@ impl Call {
         repository: &Repository,
         digest: &Digest,
     ) -> Result<Option<Descriptor>, ApiError> {
-        let from = match self.query.get("from") {
-            Some(from) => match from.parse::<RepositoryName>() {
-                Ok(from) => Some(from),
-                Err(_) => return Ok(None), // no such source: the client uploads
-            },
-            None => None,
+        let from = self.query.get("from").map(str::parse::<RepositoryName>);
+        let Ok(from) = from.transpose() else {
+            return Ok(None); // no such source: the client uploads
         };
         let from = match &from {
             Some(from) => MountFrom::Repository(from),
@@ -135,11 +132,7 @@ impl Call {
         if error.is(StatusCode::RANGE_NOT_SATISFIABLE)
             && let Some(upload) = repository.resume_upload(&id, None).await?
         {
-            let head = status_headers(repository, id, upload.offset());
-            return Err(head.into_iter().fold(error, |error, (name, value)| match name {
-                Some(name) => error.with_header(name, value),
-                None => error,
-            }));
+            return Err(error.with_headers(status_headers(repository, id, upload.offset())));
         }
         Err(error)
     }
