@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::ops::Range;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -38,14 +38,22 @@ pub trait Extents: Debug + Send + Sync {
     /// while reading may end the stream with an error, never with other bytes.
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>>;
 
+    /// A URL from which anybody can read the sealed extent until `ttl` is over, without this
+    /// process; it takes ranges. `None` if the bytes can be had only by [`Extents::read`].
+    async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>>;
+
     /// Deletes a sealed extent for good. Absent means done already.
     async fn delete(&self, id: ExtentId) -> Result<()>;
 
-    /// Gives up an extent that was never sealed, with all that was written up to `at` and behind.
-    /// An appender that still lives fails when it seals, or what it seals is never seen.
+    /// Gives up what was written of an extent and not sealed, up to `at` and behind. What is
+    /// sealed stays.
+    ///
+    /// The caller has made sure that nobody will seal it any more. A writer that still lives may
+    /// leave something that a later [`Extents::walk`] finds.
     async fn abandon(&self, id: ExtentId, at: &Checkpoint) -> Result<()>;
 
-    /// Every extent that is there, sealed or not, in any order.
+    /// Every extent that is there, and everything that was written of one and not sealed, in any
+    /// order.
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>>;
 }
 
@@ -139,8 +147,21 @@ impl fmt::Debug for ExtentId {
 pub struct ExtentEntry {
     /// Its name.
     pub id: ExtentId,
-    /// The bytes that it takes.
-    pub len: u64,
+    /// Whether it can be read.
+    pub state: ExtentState,
     /// When it was last written, by the store's own clock.
     pub modified: SystemTime,
+}
+
+/// Whether an extent can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::exhaustive_enums)] // an extent is one or the other
+pub enum ExtentState {
+    /// Something of it was written and not sealed, or was left beside it when it was.
+    Open,
+    /// It is whole.
+    Sealed {
+        /// How many bytes it has.
+        len: u64,
+    },
 }

@@ -39,7 +39,9 @@ mod records;
 
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Error, ErrorKind, Result};
-pub use extents::{Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, Extents};
+pub use extents::{
+    Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, ExtentState, Extents,
+};
 pub use key::{Key, Prefix};
 pub use random_id::RandomId;
 pub use records::{Entry, Expected, Record, Records, Removal, Swap, Version};

@@ -29,6 +29,11 @@ impl RandomId {
     pub fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
+
+    /// Its bits.
+    pub fn to_bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for RandomId {

@@ -4,10 +4,11 @@
 #![allow(clippy::missing_panics_doc)] // said once, above
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use orlop_backend::{Appender, Checkpoint, Claim, Environment, ExtentId};
+use orlop_backend::{Appender, Checkpoint, Claim, Environment, ExtentId, ExtentState};
 
 use crate::Subject;
 
@@ -152,34 +153,126 @@ pub async fn a_deleted_extent_is_absent_and_deleting_it_again_is_fine(subject: &
     }
 }
 
-/// After giving up, nothing of the extent is left, even if its writer goes on.
+/// After giving up, nothing of the extent can be read, and what its writer still leaves is found.
 pub async fn an_abandoned_extent_is_never_seen(subject: &dyn Subject) {
     let store = subject.open().await;
     let id = fresh(&store);
     let mut appender = claim(&store, id, &Checkpoint::start()).await;
-    appender.write("bytes".into()).await.expect("written");
+    appender.write(pattern(3 << 20)).await.expect("written");
     let at = appender.checkpoint().await.expect("durable");
     subject.open().await.extents.abandon(id, &at).await.expect("given up");
-    let _ = appender.seal().await;
+    assert_eq!(walk(&store).await, []);
+    let _ = appender.write(pattern(3 << 20)).await;
+    let _ = appender.checkpoint().await;
+    drop(appender);
     assert!(read(&store, id, 0..10).await.is_none());
+    for (id, state) in walk(&store).await {
+        assert_eq!(state, ExtentState::Open);
+        store.extents.abandon(id, &Checkpoint::start()).await.expect("given up");
+    }
     assert_eq!(walk(&store).await, []);
     store.extents.abandon(fresh(&store), &Checkpoint::start()).await.expect("nothing to do");
 }
 
-/// Open ones and sealed ones, with their lengths.
+/// To give up what is left of writing takes nothing away that was sealed.
+pub async fn abandoning_leaves_what_is_sealed(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let id = fresh(&store);
+    let mut appender = claim(&store, id, &Checkpoint::start()).await;
+    appender.write(pattern(3 << 20)).await.expect("written");
+    let at = appender.checkpoint().await.expect("durable");
+    appender.write(pattern(10)).await.expect("written");
+    appender.seal().await.expect("sealed");
+    for at in [at, Checkpoint::start()] {
+        store.extents.abandon(id, &at).await.expect("nothing to give up");
+        let read = read(&store, id, 0..u64::MAX).await.expect("it is there");
+        assert_eq!(read.len(), (3 << 20) + 10);
+    }
+}
+
+/// Two that go on from the same checkpoint do not spoil it for each other, whatever they write.
+pub async fn writers_of_one_checkpoint_do_not_harm_each_other(subject: &dyn Subject) {
+    let (one, two) = (subject.open().await, subject.open().await);
+    let id = fresh(&one);
+    let start = pattern(3 << 20);
+    let mut appender = claim(&one, id, &Checkpoint::start()).await;
+    appender.write(start.clone()).await.expect("written");
+    let at = appender.checkpoint().await.expect("durable");
+    drop(appender);
+    let mut loser = match one.extents.claim(id, &at).await.expect("an answer") {
+        Claim::Granted(appender) => appender,
+        Claim::Busy => panic!("nobody holds it"),
+    };
+    let winner = two.extents.claim(id, &at).await.expect("an answer");
+    loser.write(vec![b'L'; 3 << 20].into()).await.expect("written");
+    loser.checkpoint().await.expect("durable");
+    let mut winner = match winner {
+        Claim::Granted(winner) => winner,
+        Claim::Busy => {
+            drop(loser); // on this medium the one who came first is alone
+            loser = claim(&one, id, &at).await;
+            drop(loser);
+            claim(&two, id, &at).await
+        }
+    };
+    let end = pattern(4 << 20);
+    winner.write(end.clone()).await.expect("written");
+    let at = winner.checkpoint().await.expect("durable");
+    drop(winner);
+    claim(&one, id, &at).await.seal().await.expect("sealed");
+    let read = read(&two, id, 0..u64::MAX).await.expect("it is there");
+    assert!(read == [start, end].concat());
+}
+
+/// An extent that many requests wrote, some of them in vain, reads as what the last ones stored.
+pub async fn ranges_run_over_all_that_was_written(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let id = fresh(&store);
+    let content = pattern(2_000_000);
+    let mut at = Checkpoint::start();
+    for piece in content.chunks(300_001) {
+        let mut vain = claim(&store, id, &at).await;
+        vain.write(vec![b'V'; 400_000].into()).await.expect("written");
+        drop(vain);
+        let mut appender = claim(&store, id, &at).await;
+        appender.write(Bytes::copy_from_slice(piece)).await.expect("written");
+        at = appender.checkpoint().await.expect("durable");
+    }
+    claim(&store, id, &at).await.seal().await.expect("sealed");
+    for range in [0..2_000_000, 0..1, 1_999_999..3_000_000, 299_990..1_500_000, 600_001..600_003] {
+        let expected = content.slice(range.start..range.end.min(content.len()));
+        let read = read(&store, id, range.start as u64..range.end as u64).await;
+        assert!(read.expect("it is there") == expected, "{range:?}");
+    }
+    let everything = read(&store, id, 0..u64::MAX).await.expect("it is there");
+    assert!(everything == content);
+    store.extents.delete(id).await.expect("deleted");
+    assert_eq!(walk(&store).await, []);
+}
+
+/// Where there is a URL it is one; where there is none, that is an answer.
+pub async fn a_url_is_given_or_not(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let id = fresh(&store);
+    write_sealed(&store, id, &"bytes".into()).await;
+    let url = store.extents.presign(id, Duration::from_mins(1)).await.expect("an answer");
+    assert!(url.is_none_or(|url| url.contains(&id.to_string()) && url.starts_with("http")));
+}
+
+/// Open ones and sealed ones, with the lengths of these.
 pub async fn a_walk_finds_every_extent(subject: &dyn Subject) {
     let store = subject.open().await;
     let mut expected = Vec::new();
     for len in 0..20 {
         let id = fresh(&store);
         write_sealed(&store, id, &pattern(len * 1000)).await;
-        expected.push((id, len as u64 * 1000));
+        expected.push((id, ExtentState::Sealed { len: len as u64 * 1000 }));
     }
     let id = fresh(&store);
     let mut appender = claim(&store, id, &Checkpoint::start()).await;
-    appender.write(pattern(7)).await.expect("written");
+    appender.write(pattern(100_000)).await.expect("written");
     appender.checkpoint().await.expect("durable");
-    expected.push((id, 7));
+    expected.push((id, ExtentState::Open));
     expected.sort_unstable();
     assert_eq!(walk(&store).await, expected);
 }
@@ -212,10 +305,10 @@ async fn read(store: &Environment, id: ExtentId, range: Range<u64>) -> Option<By
     Some(pieces.concat().into())
 }
 
-async fn walk(store: &Environment) -> Vec<(ExtentId, u64)> {
+async fn walk(store: &Environment) -> Vec<(ExtentId, ExtentState)> {
     let walk = store.extents.walk();
     let mut found: Vec<_> =
-        walk.map_ok(|entry| (entry.id, entry.len)).try_collect().await.expect("a walk");
+        walk.map_ok(|entry| (entry.id, entry.state)).try_collect().await.expect("a walk");
     found.sort_unstable();
     found
 }

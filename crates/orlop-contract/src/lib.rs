@@ -100,6 +100,10 @@ macro_rules! contract {
             a_claim_ends_when_it_is_dropped
             a_deleted_extent_is_absent_and_deleting_it_again_is_fine
             an_abandoned_extent_is_never_seen
+            abandoning_leaves_what_is_sealed
+            writers_of_one_checkpoint_do_not_harm_each_other
+            ranges_run_over_all_that_was_written
+            a_url_is_given_or_not
             a_walk_finds_every_extent
         ]);
     };

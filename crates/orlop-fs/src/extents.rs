@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, Extents, Result,
+    ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, ExtentState, Extents,
+    Result,
 };
 
 use crate::appender::FsAppender;
@@ -86,14 +88,22 @@ impl Extents for FsExtents {
         Ok(Some(stream.boxed()))
     }
 
+    async fn presign(&self, _id: ExtentId, _ttl: Duration) -> Result<Option<String>> {
+        Ok(None) // a directory speaks no HTTP
+    }
+
     async fn delete(&self, id: ExtentId) -> Result<()> {
         let volume = self.volume.clone();
-        blocking(move || volume.delete_extent(id)).await
+        let layout = &self.volume.layout;
+        let paths = vec![layout.open_extent(id), layout.extent(id)];
+        blocking(move || volume.delete_files(paths)).await
     }
 
     async fn abandon(&self, id: ExtentId, _at: &Checkpoint) -> Result<()> {
         // A writer that is still at it goes on into a file without a name, and cannot seal it.
-        self.delete(id).await
+        let volume = self.volume.clone();
+        let path = self.volume.layout.open_extent(id);
+        blocking(move || volume.delete_files(vec![path])).await
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
@@ -150,10 +160,11 @@ impl Volume {
         Ok(Some((file, found)))
     }
 
-    fn delete_extent(&self, id: ExtentId) -> Result<()> {
+    /// Deletes files, if they are there, and makes it durable.
+    fn delete_files(&self, paths: Vec<PathBuf>) -> Result<()> {
         self.check_writable()?;
         let mut dirs = Vec::new();
-        for path in [self.layout.open_extent(id), self.layout.extent(id)] {
+        for path in paths {
             let removed = found(self.disk.remove_file(&path))
                 .map_err(|error| failed("delete", &path, error))?;
             if removed.is_some() {
@@ -182,12 +193,17 @@ impl Volume {
         let mut extents = Vec::new();
         for entry in self.disk.read_dir(&dir).map_err(read)? {
             let name = entry.map_err(read)?.name;
-            let (id, extension) = name.split_once('.').unwrap_or((&name, OPEN_EXTENSION));
+            let (id, extension) = name.split_once('.').unwrap_or((&name, ""));
             let metadata = found(self.disk.metadata(&dir.join(&name))).map_err(read)?;
-            // A foreign file is nobody's extent; one that has gone since was one.
-            if let (Ok(id), OPEN_EXTENSION, Some(metadata)) = (id.parse(), extension, metadata) {
-                extents.push(ExtentEntry { id, len: metadata.len, modified: metadata.modified });
-            }
+            let (Ok(id), Some(metadata)) = (id.parse(), metadata) else {
+                continue; // a foreign file, or one that has gone since
+            };
+            let state = match extension {
+                "" => ExtentState::Sealed { len: metadata.len },
+                OPEN_EXTENSION => ExtentState::Open,
+                _ => continue,
+            };
+            extents.push(ExtentEntry { id, state, modified: metadata.modified });
         }
         Ok(extents)
     }

@@ -282,7 +282,7 @@ async fn a_sync_that_fails_beside_the_writing_is_not_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_gets_back_what_was_not_durable_and_nothing_else() {
-    let Fixture { disk, store, directory: _directory } = fixture();
+    let Fixture { disk, store, directory } = fixture();
     let mut appender = claim(&store, &Checkpoint::start()).await;
     write(&mut appender, 2 << 20).await;
     let at = appender.checkpoint().await.expect("durable");
@@ -297,7 +297,9 @@ async fn a_full_disk_gets_back_what_was_not_durable_and_nothing_else() {
     drop(appender);
     let mut extents = store.extents.walk();
     let entry = futures::StreamExt::next(&mut extents).await.expect("it is there");
-    assert_eq!(entry.expect("readable").len, 2 << 20);
+    let id = entry.expect("readable").id.to_string();
+    let part = directory.path().join("deep/store/extents").join(&id[..2]).join(format!("{id}.part"));
+    assert_eq!(part.metadata().expect("it is there").len(), 2 << 20);
     let swap = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
     assert_eq!(swap.expect_err("full").kind(), ErrorKind::Full);
     disk.is_full.store(false, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,8 +13,8 @@ use futures::stream::{self, BoxStream};
 
 use super::lock;
 use crate::{
-    Appender, ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, Extents,
-    Result,
+    Appender, ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, ExtentState,
+    Extents, Result,
 };
 
 /// Extents in this process's memory.
@@ -76,20 +76,28 @@ impl Extents for MemoryExtents {
         Ok(Some(stream::iter(pieces.into_iter().map(Ok)).boxed()))
     }
 
+    async fn presign(&self, _id: ExtentId, _ttl: Duration) -> Result<Option<String>> {
+        Ok(None) // there is no way to this memory but through this process
+    }
+
     async fn delete(&self, id: ExtentId) -> Result<()> {
         lock(&self.extents).remove(&id);
         Ok(())
     }
 
     async fn abandon(&self, id: ExtentId, _at: &Checkpoint) -> Result<()> {
-        self.delete(id).await
+        let mut extents = lock(&self.extents);
+        if extents.get(&id).is_some_and(|extent| !extent.sealed) {
+            extents.remove(&id);
+        }
+        Ok(())
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
         let entries: Vec<_> = lock(&self.extents)
             .iter()
             .map(|(id, extent)| {
-                Ok(ExtentEntry { id: *id, len: extent.len, modified: extent.modified })
+                Ok(ExtentEntry { id: *id, state: extent.state(), modified: extent.modified })
             })
             .collect();
         stream::iter(entries).boxed()
@@ -105,6 +113,10 @@ impl Extent {
             claimed: false,
             modified: SystemTime::UNIX_EPOCH,
         }
+    }
+
+    fn state(&self) -> ExtentState {
+        if self.sealed { ExtentState::Sealed { len: self.len } } else { ExtentState::Open }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -53,6 +54,10 @@ impl Extents for CountedExtents {
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
         self.counts.extent_reads.fetch_add(1, Ordering::Relaxed);
         self.inner.read(id, range).await
+    }
+
+    async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
+        self.inner.presign(id, ttl).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,6 +30,10 @@ impl Extents for Slow {
 
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
         self.0.read(id, range).await
+    }
+
+    async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
+        self.0.presign(id, ttl).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {
