@@ -45,7 +45,8 @@ async fn serve(store: Environment, options: Options, test: impl AsyncFn(Client))
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let client = Client::new(listener.local_addr().expect("an address"));
     let (drain, drained) = oneshot::channel::<()>();
-    let server = tokio::spawn(orlop_registry::serve(listener, registry, drained.map(|_| ())));
+    let server =
+        tokio::spawn(orlop_registry::serve(listener, registry.into(), drained.map(|_| ())));
     AssertUnwindSafe(test(client.clone())).await;
     still_works(&client).await;
     drop((client, drain));

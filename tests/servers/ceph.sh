@@ -22,6 +22,7 @@ osd data = $dir/osd
 rgw data = $dir
 run dir = $dir
 log file = $dir/\$name.log
+mon cluster log to file = false
 admin socket =
 rgw frontends = beast endpoint=127.0.0.1:$port
 
@@ -42,17 +43,16 @@ osd pool default pg autoscale mode = off
 mon allow pool size one = true
 mon data avail crit = 1
 
-# Pools are made one by one. By default, each step of that waits a second for others to join it.
+# For a quick start. Pools are made one by one, and each step of that would wait a second for others
+# to join it; who has asked an OSD that was restarted would look for it again after ten.
 paxos propose interval = 0.05
+objecter tick interval = 0.5
+objecter timeout = 1
 EOF
 
 run_ceph() {
     set -euo pipefail
-    trap 'exit 143' TERM
-    trap 'trap "" TERM; kill 0; wait' EXIT
-    # Not even kill -9 leaves a child behind.
-    child() { setpriv --pdeathsig KILL "$@" & }
-
+    child() { setpriv --pdeathsig KILL "$@" & } # none survives its parent, however that ends
     local first=''
     [[ -e made ]] || first=yes
     if [[ $first ]]; then

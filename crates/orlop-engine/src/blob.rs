@@ -1,6 +1,7 @@
 //! Reading blobs.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use orlop_backend::{ByteStream, ExtentId};
 use orlop_oci::{Descriptor, Digest, MediaType};
@@ -72,6 +73,16 @@ impl Blob {
     /// Its digest and size; as a media type it has none of its own.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
+    }
+
+    /// A URL from which whoever has it can read the blob until `ttl` is over, without passing
+    /// through this process; `None` on a store that has none to give for it. Then read it.
+    ///
+    /// The URL needs no further right, so give it only to who may pull. If the blob is deleted
+    /// meanwhile, it ends too.
+    pub async fn presign(&self, ttl: Duration) -> Result<Option<String>> {
+        let extents = &self.repository.store().environment.extents;
+        Ok(extents.presign(self.extent, ttl).await?)
     }
 
     /// Reads a range of bytes, which is cut at the end. The bytes are those that were verified

@@ -16,12 +16,22 @@ impl Repository {
     /// with an error it may still succeed later, so nothing is tidied up then; if it lost, what
     /// is there now decides. A second attempt could bring an extent back that was installed,
     /// died, and is being deleted.
-    pub(crate) async fn install(&self, verified: Verified, extent: ExtentId) -> Result<Descriptor> {
+    ///
+    /// `current` is the blob's record, read before the extent was sealed: good enough to expect
+    /// in a swap, and too old to be relied on.
+    pub(crate) async fn install(
+        &self,
+        verified: Verified,
+        extent: ExtentId,
+        mut current: Option<Stored<BlobState>>,
+    ) -> Result<Descriptor> {
         let digest = *verified.digest();
         let key = layout::blob(&digest)?;
+        if current.as_ref().is_some_and(|blob| blob.state.extent().is_some()) {
+            current = self.store().get::<BlobState>(&key).await?;
+        }
         let mut attempted = false;
         for _ in 0..ATTEMPTS {
-            let current = self.store().get::<BlobState>(&key).await?;
             match current.as_ref().and_then(|blob| blob.state.extent()) {
                 // Ours: a swap can win and still be told that it lost.
                 Some(own) if own == extent => return Ok(descriptor(&verified)),
@@ -49,6 +59,7 @@ impl Repository {
                     }
                 }
             }
+            current = self.store().get::<BlobState>(&key).await?;
         }
         let message = format!("upload {extent} of {digest} was overtaken, upload it again");
         Err(Error::new(ErrorKind::Unavailable, message))

@@ -48,8 +48,12 @@ pub(crate) fn blob_edges(blob: &Digest, repository: &RepositoryName) -> Result<P
     Ok(Prefix::new(["e", &dashed(blob), &flat(repository)])?)
 }
 
+pub(crate) fn uploads() -> Result<Prefix> {
+    Ok(Prefix::new(["u"])?)
+}
+
 pub(crate) fn upload(extent: ExtentId) -> Result<Key> {
-    Ok(Key::new(["u", &extent.to_string()])?)
+    Ok(uploads()?.key(&extent.to_string())?)
 }
 
 pub(crate) fn repositories() -> Result<Prefix> {

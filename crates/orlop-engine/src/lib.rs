@@ -14,6 +14,7 @@ mod delete;
 mod error;
 mod install;
 mod layout;
+mod leftovers;
 mod manifest;
 mod mount;
 mod options;
@@ -30,6 +31,7 @@ mod upload;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
+pub use leftovers::AbortedUploads;
 pub use manifest::StoredManifest;
 pub use mount::{Access, MountFrom};
 pub use options::{Condition, Deletes, Options, PutManifest, References};

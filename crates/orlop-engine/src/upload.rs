@@ -9,7 +9,7 @@ use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Invalid, Verified};
 
 use crate::repository::Repository;
-use crate::state::{Session, Stage};
+use crate::state::{BlobState, Session, Stage};
 use crate::store::Stored;
 use crate::{Error, ErrorKind, Result, layout};
 
@@ -237,6 +237,9 @@ impl Upload {
             }
             return Err(error);
         }
+        // Now, so that nothing is left between the last byte and the swap but the seal itself. If
+        // the record changes meanwhile, the swap tells.
+        let blob = self.repository.store().get::<BlobState>(&layout::blob(claimed)?).await?;
         if self.session.stage == Stage::Open {
             // Before the blob's record: a collector that finds this session abandoned must know
             // which blob to look at, or it would delete bytes that are about to go live.
@@ -254,7 +257,7 @@ impl Upload {
             self.repository.discard_upload(self.extent).await?;
             return Err(error);
         }
-        self.repository.install(verified, self.extent).await
+        self.repository.install(verified, self.extent, blob).await
     }
 
     /// Gives the upload up, with all its bytes.

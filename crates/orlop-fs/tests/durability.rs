@@ -298,7 +298,8 @@ async fn a_full_disk_gets_back_what_was_not_durable_and_nothing_else() {
     let mut extents = store.extents.walk();
     let entry = futures::StreamExt::next(&mut extents).await.expect("it is there");
     let id = entry.expect("readable").id.to_string();
-    let part = directory.path().join("deep/store/extents").join(&id[..2]).join(format!("{id}.part"));
+    let part =
+        directory.path().join("deep/store/extents").join(&id[..2]).join(format!("{id}.part"));
     assert_eq!(part.metadata().expect("it is there").len(), 2 << 20);
     let swap = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
     assert_eq!(swap.expect_err("full").kind(), ErrorKind::Full);

@@ -130,11 +130,7 @@ impl Bucket {
     }
 
     /// A URL that gives the object to whoever has it; `None` if nobody signs for this bucket.
-    pub(crate) async fn presign(
-        &self,
-        path: &Path,
-        ttl: Duration,
-    ) -> Result<Option<String>> {
+    pub(crate) async fn presign(&self, path: &Path, ttl: Duration) -> Result<Option<String>> {
         let Some(presigner) = &self.presigner else {
             return Ok(None);
         };

@@ -55,7 +55,12 @@ impl ObjectExtents {
     }
 
     /// The part of a span that lies in the range, which counts from the beginning of the span.
-    async fn read_span(self, id: ExtentId, span: IndexSpan, range: Range<u64>) -> Result<ByteStream> {
+    async fn read_span(
+        self,
+        id: ExtentId,
+        span: IndexSpan,
+        range: Range<u64>,
+    ) -> Result<ByteStream> {
         let path = self.shared.bucket.layout.span(id, span.name.as_deref());
         let reading = self.shared.bucket.read(&path, range).await?;
         reading.map(|reading| reading.bytes).ok_or_else(|| {

@@ -12,8 +12,8 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, PutPayload};
 use orlop_backend::{
-    Entropy, Entry, Error, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Result, Swap,
-    Version, envelope,
+    Entropy, Entry, Error, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Result,
+    Swap, Version, envelope,
 };
 
 use crate::bound;

@@ -88,9 +88,8 @@ impl Signed {
         if let Some(headers) = request.headers_mut() {
             headers.extend(options.signed_headers.clone());
         }
-        let request = request
-            .body(HttpRequestBody::empty())
-            .map_err(|error| failed(&act, path, error))?;
+        let request =
+            request.body(HttpRequestBody::empty()).map_err(|error| failed(&act, path, error))?;
         let response =
             self.client.execute(request).await.map_err(|error| failed(&act, path, error))?;
         let (head, body) = response.into_parts();

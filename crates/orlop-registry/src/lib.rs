@@ -9,7 +9,7 @@
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let registry = Registry::open(Environment::memory(), Options::default()).await?;
-//! let router: axum::Router = orlop_registry::router(registry);
+//! let router: axum::Router = orlop_registry::router(registry.into());
 //! # let _ = router;
 //! # Ok::<(), orlop::Error>(()) }).unwrap();
 //! ```
@@ -22,8 +22,10 @@ mod headers;
 mod query;
 mod range;
 mod serve;
+mod server;
 mod store_url;
 
 pub use api::router;
 pub use serve::{drain_signal, serve};
+pub use server::Server;
 pub use store_url::StoreUrl;

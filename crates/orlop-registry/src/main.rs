@@ -1,13 +1,14 @@
 //! The command `orlop`.
 
-use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
+mod command;
+
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use orlop::{Options, References, Registry};
-use orlop_registry::StoreUrl;
-use tokio::net::TcpListener;
+use clap::{Parser, Subcommand};
+
+use crate::command::gc::Gc;
+use crate::command::serve::Serve;
 
 /// A container registry on the Orlop storage engine.
 #[derive(Debug, Parser)]
@@ -21,39 +22,8 @@ struct Cli {
 enum Command {
     /// Serve a registry over HTTP until SIGTERM or Ctrl-C.
     Serve(Serve),
-}
-
-#[derive(Debug, clap::Args)]
-struct Serve {
-    #[arg(long, help = "Where the registry is kept: a directory, file:///directory, or memory:")]
-    #[arg(env = "ORLOP_STORE", default_value = "./orlop-data")]
-    store: StoreUrl,
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "ORLOP_LISTEN", default_value = "127.0.0.1:5000")]
-    listen: SocketAddr,
-    /// What a manifest must find in its repository.
-    #[arg(long, env = "ORLOP_REFERENCES", value_enum, default_value_t = ReferencesArg::Sparse)]
-    references: ReferencesArg,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ReferencesArg {
-    /// Every blob, and every manifest of an index
-    Complete,
-    /// Every blob; an index may name manifests that are not there
-    Sparse,
-    /// Nothing
-    Unchecked,
-}
-
-impl From<ReferencesArg> for References {
-    fn from(arg: ReferencesArg) -> Self {
-        match arg {
-            ReferencesArg::Complete => References::Complete,
-            ReferencesArg::Sparse => References::Sparse,
-            ReferencesArg::Unchecked => References::Unchecked,
-        }
-    }
+    /// Free what uploads have left behind, while everything goes on.
+    Gc(Gc),
 }
 
 #[tokio::main]
@@ -64,27 +34,15 @@ async fn main() -> ExitCode {
     let is_terminal = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
     log.with_writer(std::io::stderr).init();
-    let Command::Serve(serve) = Cli::parse().command;
-    match run(serve).await {
+    let outcome = match Cli::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Gc(gc) => gc.run().await,
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("orlop: {error}");
             ExitCode::FAILURE
         }
     }
-}
-
-async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options { references: serve.references.into(), ..Options::default() };
-    let registry = Registry::open(serve.store.open()?, options).await?;
-    let listener = TcpListener::bind(serve.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", serve.listen))?;
-    let drain = orlop_registry::drain_signal()?;
-    let address = listener.local_addr()?;
-    let mut out = std::io::stdout();
-    writeln!(out, "orlop listens on http://{address} and keeps its store in {}", serve.store)?;
-    out.flush()?;
-    orlop_registry::serve(listener, registry, drain).await;
-    Ok(())
 }

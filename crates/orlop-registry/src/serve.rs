@@ -8,15 +8,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use orlop::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-/// Serves `registry` until `drain` comes; then takes no more connections, and lets the requests
+use crate::Server;
+
+/// Serves until `drain` comes; then takes no more connections, and lets the requests
 /// that are under way finish for up to half a minute.
-pub async fn serve(listener: TcpListener, registry: Registry, drain: impl Future<Output = ()>) {
-    let service = TowerToHyperService::new(crate::router(registry));
+pub async fn serve(listener: TcpListener, server: Server, drain: impl Future<Output = ()>) {
+    let service = TowerToHyperService::new(crate::router(server));
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
     http.http2().timer(TokioTimer::new());

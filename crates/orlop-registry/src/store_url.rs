@@ -6,14 +6,17 @@ use std::str::FromStr;
 
 use orlop::Environment;
 use orlop::backend;
+use orlop::object_store::ObjectStoreOptions;
 
-/// A store's place: a path, `file:///path`, or `memory:`.
+/// A store's place: a path, `file:///path`, `s3://bucket/prefix`, `gs://bucket/prefix`,
+/// `az://container/prefix`, or `memory:`.
 ///
 /// ```
 /// use orlop_registry::StoreUrl;
 ///
 /// assert_eq!("./data".parse::<StoreUrl>()?.to_string(), "./data");
 /// assert_eq!("file:///srv/data".parse::<StoreUrl>()?.to_string(), "/srv/data");
+/// assert_eq!("s3://bucket/a/b".parse::<StoreUrl>()?.to_string(), "s3://bucket/a/b");
 /// assert!("ftp://host/".parse::<StoreUrl>().is_err());
 /// # Ok::<(), String>(())
 /// ```
@@ -22,15 +25,20 @@ use orlop::backend;
 pub enum StoreUrl {
     /// A directory, which is made if it is not there.
     Directory(PathBuf),
+    /// A bucket, or a prefix in one, by its URL. How to reach it is in the environment.
+    Bucket(String),
     /// This process's memory.
     Memory,
 }
 
 impl StoreUrl {
     /// Opens the place. Must be called within a tokio runtime.
-    pub fn open(&self) -> backend::Result<Environment> {
+    pub async fn open(&self) -> backend::Result<Environment> {
         match self {
             StoreUrl::Directory(path) => orlop::fs::open(path, &orlop::fs::FsOptions::default()),
+            StoreUrl::Bucket(url) => {
+                orlop::object_store::open(url, &ObjectStoreOptions::default()).await
+            }
             StoreUrl::Memory => Ok(Environment::memory()),
         }
     }
@@ -47,9 +55,12 @@ impl FromStr for StoreUrl {
                 path if path.starts_with('/') => Ok(Self::Directory(path.into())),
                 _ => Err(format!("{text:?} names no local directory, expected file:///path")),
             },
+            Some((scheme, rest)) if BUCKETS.contains(&scheme) && rest.starts_with("//") => {
+                Ok(Self::Bucket(text.into()))
+            }
             Some((scheme, rest)) if rest.starts_with("//") => Err(format!(
-                "{scheme:?} is no store that this version knows, expected a path, file:///path \
-                 or memory:"
+                "{scheme:?} is no store that this version knows, expected a path, file:///path, \
+                 s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or memory:"
             )),
             _ => Ok(Self::Directory(text.into())),
         }
@@ -60,7 +71,11 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreUrl::Directory(path) => path.display().fmt(f),
+            StoreUrl::Bucket(url) => url.fmt(f),
             StoreUrl::Memory => f.write_str("memory"),
         }
     }
 }
+
+/// The schemes of buckets.
+const BUCKETS: [&str; 7] = ["s3", "s3a", "gs", "az", "azure", "abfs", "abfss"];

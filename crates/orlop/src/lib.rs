@@ -31,7 +31,7 @@
 //! | [`Registry`], [`Repository`], [`Upload`], [`Blob`] | what an embedder calls |
 //! | [`Digest`], [`RepositoryName`], [`Tag`], [`Manifest`] … | the words of the spec, parsed once |
 //! | [`Options`], [`PutManifest`], [`Access`] | policies: yours to choose |
-//! | [`fs`], [`Environment::memory`] | the backends |
+//! | [`fs`], `object_store`, [`Environment::memory`] | the backends |
 //! | [`backend`] | the contract, for a backend of your own |
 //!
 //! # What it promises
@@ -53,6 +53,7 @@
 //! # Features
 //!
 //! * `fs` (default): the filesystem backend.
+//! * `object-store`: the backend for buckets.
 
 /// The backend contract, for whoever brings a backend of their own.
 pub mod backend {
@@ -65,10 +66,16 @@ pub mod fs {
     pub use orlop_fs::{FsOptions, open};
 }
 
+/// The backend for buckets: S3 and compatible, Google Cloud Storage, Azure.
+#[cfg(feature = "object-store")]
+pub mod object_store {
+    pub use orlop_object_store::{Bucket, ObjectStoreOptions, Objects, open, open_on};
+}
+
 pub use orlop_backend::Environment;
 pub use orlop_engine::{
-    Access, Blob, Condition, Deletes, Error, ErrorKind, MountFrom, Options, Page, PutManifest,
-    References, Registry, Repository, Result, StoredManifest, Upload, UploadId,
+    AbortedUploads, Access, Blob, Condition, Deletes, Error, ErrorKind, MountFrom, Options, Page,
+    PutManifest, References, Registry, Repository, Result, StoredManifest, Upload, UploadId,
 };
 pub use orlop_oci::{
     Algorithm, Descriptor, Digest, Edge, Hasher, Invalid, Manifest, MediaType, Reference,

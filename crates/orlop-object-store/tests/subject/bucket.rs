@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -162,10 +162,9 @@ impl MultipartStore for StrictBucket {
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
         count(&self.counts.deletes);
         let removed = self.uploads.lock().expect("no panic").remove(id);
-        removed.map(drop).ok_or_else(|| Error::NotFound {
-            path: path.to_string(),
-            source: id.clone().into(),
-        })
+        removed
+            .map(drop)
+            .ok_or_else(|| Error::NotFound { path: path.to_string(), source: id.clone().into() })
     }
 }
 

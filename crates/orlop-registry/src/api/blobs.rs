@@ -1,7 +1,7 @@
 //! Pulling and deleting blobs (end-2, end-10).
 
 use axum::body::Body;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use orlop::{Digest, Repository};
 
@@ -38,6 +38,12 @@ impl Call {
                 ));
             }
         };
+        if self.method == Method::GET
+            && let Some(ttl) = self.server.redirect
+            && let Some(url) = blob.presign(ttl).await?
+        {
+            return Ok(redirect(head, &url));
+        }
         head.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
         let body = match self.method {
             Method::HEAD => Body::empty(),
@@ -45,6 +51,15 @@ impl Call {
         };
         Ok((status, head, body).into_response())
     }
+}
+
+/// Sends the client to where the bytes are; it repeats its range there.
+fn redirect(mut head: HeaderMap, url: &str) -> Response {
+    for name in [header::CONTENT_RANGE, header::CONTENT_TYPE] {
+        head.remove(name);
+    }
+    head.insert(header::LOCATION, headers::value(url));
+    (StatusCode::TEMPORARY_REDIRECT, head).into_response()
 }
 
 pub(super) async fn delete_blob(repository: &Repository, digest: Digest) -> Answer {

@@ -27,7 +27,7 @@ impl Call {
 
     pub(super) async fn catalog(&self) -> Answer {
         let limit = self.limit()?;
-        let page = self.registry.repositories(self.query.get("last"), limit).await?;
+        let page = self.server.registry.repositories(self.query.get("last"), limit).await?;
         let names: Vec<&str> = page.items.iter().map(orlop::RepositoryName::as_str).collect();
         let body = json!({"repositories": names});
         Ok(page_of(&body, "/v2/_catalog", page.next.as_deref(), limit))

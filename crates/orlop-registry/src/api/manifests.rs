@@ -65,7 +65,7 @@ impl Call {
         reference: &Reference,
         body: &mut Body,
     ) -> Result<Manifest, ApiError> {
-        let max = self.registry.options().manifest_bytes_max;
+        let max = self.server.registry.options().manifest_bytes_max;
         let Some(bytes) = whole(body, max).await? else {
             let length = headers::text(&self.headers, header::CONTENT_LENGTH).unwrap_or("more");
             let message =

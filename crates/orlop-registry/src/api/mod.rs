@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use orlop::{Registry, Repository};
+use orlop::Repository;
 
 use self::blobs::delete_blob;
 use self::uploads::{cancel_upload, upload_status};
@@ -21,11 +21,12 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::headers;
 use crate::query::Query;
+use crate::server::Server;
 
 /// A request but for its body, taken apart for its endpoint.
 #[derive(Debug)]
 struct Call {
-    registry: Registry,
+    server: Server,
     method: Method,
     query: Query,
     headers: HeaderMap,
@@ -34,15 +35,15 @@ struct Call {
 type Answer = Result<Response, ApiError>;
 
 /// The HTTP layer of a registry: to be served as it is, or put into a larger application.
-pub fn router(registry: Registry) -> Router {
-    Router::new().fallback(answer).with_state(registry)
+pub fn router(server: Server) -> Router {
+    Router::new().fallback(answer).with_state(server)
 }
 
-async fn answer(State(registry): State<Registry>, request: Request) -> Response {
+async fn answer(State(server): State<Server>, request: Request) -> Response {
     let started = Instant::now();
     let (parts, mut body) = request.into_parts();
     let call = Call {
-        registry,
+        server,
         method: parts.method.clone(),
         query: Query::parse(parts.uri.query()),
         headers: parts.headers,
@@ -70,7 +71,7 @@ impl Call {
             let message = format!("{path} is no endpoint of the distribution-spec");
             return Err(ApiError::new(StatusCode::NOT_FOUND, "UNSUPPORTED", message));
         };
-        let of = |name| self.registry.repository(name);
+        let of = |name| self.server.registry.repository(name);
         // HEAD is GET without the body, which is taken off at the end.
         match (endpoint?, self.method.as_str()) {
             (Endpoint::Base, "GET" | "HEAD") => Ok(json("{}")),
