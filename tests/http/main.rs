@@ -2,6 +2,7 @@
 //! store that a test can have at hand.
 
 mod answer;
+mod bucket;
 mod client;
 mod content;
 mod half_request;

@@ -4,15 +4,18 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use futures::FutureExt;
+use orlop::object_store::ObjectStoreOptions;
 use orlop::{Environment, Options, Registry};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use crate::bucket;
 use crate::client::Client;
 use crate::content::sha256;
 
-/// Runs a test against a server over memory, and again over a directory.
+/// Runs a test against a server over memory, again over a directory, and again over a bucket if
+/// there is one.
 pub(crate) fn on_every_store(test: impl AsyncFn(Client)) {
     on_every_store_with(Options::default(), test);
 }
@@ -23,6 +26,13 @@ pub(crate) fn on_every_store_with(options: Options, test: impl AsyncFn(Client)) 
     runtime().block_on(async { serve(Environment::memory(), options, &test).await });
     println!("over a directory:");
     in_directory(options, &async |client: Client, _: &Path| test(client).await);
+    if let Some(url) = bucket::place() {
+        println!("over {url}:");
+        runtime().block_on(async {
+            let store = orlop::object_store::open(&url, &ObjectStoreOptions::default()).await;
+            serve(store.expect("a store"), options, &test).await;
+        });
+    }
 }
 
 /// Runs a test against a server over a directory, which the test may spoil.

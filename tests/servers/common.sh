@@ -49,7 +49,8 @@ install() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
 } >>"$dir/install.log" 2>&1
 
-# python_packages NAME REQUIREMENT...: sets `packages` to the folder that has them
+# python_packages NAME LINE...: installs what these lines for pip require, and sets `packages` to
+# the folder that has it
 python_packages() {
     install python3 python3
     packages=$cache/$1
@@ -60,9 +61,11 @@ python_packages() {
     local fresh
     fresh=$(mktemp -d "$packages.XXXXXX")
     printf '%s\n' "${@:2}" >"$fresh/requirements.txt"
-    PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore \
-        --target "$fresh" --requirement "$fresh/requirements.txt" >>"$dir/install.log" 2>&1
-    mv -T "$fresh" "$packages" || rm -r "$fresh" # if someone else was faster, theirs is as good
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --target "$fresh" --requirement "$fresh/requirements.txt" >>"$dir/install.log" 2>&1 ||
+        { rm -rf "$fresh" && exit 1; }
+    # If someone else was faster, theirs is as good.
+    mv -T "$fresh" "$packages" 2>/dev/null || rm -rf "$fresh"
 }
 
 is_free() {

@@ -4,9 +4,9 @@ use std::env;
 use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{ClientConfigKey, ClientOptions};
 use orlop_backend::{Error, ErrorKind, Result};
 use url::Url;
@@ -15,6 +15,34 @@ use crate::bucket::Bucket;
 use crate::profile::Profile;
 use crate::retry;
 use crate::signed::Signed;
+
+// The builders of `object_store` have the same methods and no trait.
+
+/// A builder with our defaults, and what the environment says over them.
+macro_rules! configured {
+    ($builder:expr, $key:ident, $prefix:literal) => {{
+        let mut builder = $builder;
+        for (key, value) in CLIENT_DEFAULTS {
+            builder = builder.with_config($key::Client(key), value);
+        }
+        for (key, value) in variables::<$key>($prefix) {
+            builder = builder.with_config(key, value);
+        }
+        builder
+    }};
+}
+
+/// The clients of a builder: the one that repeats requests, and a bucket with both.
+macro_rules! built {
+    ($builder:expr, $url:expr) => {{
+        let (builder, failed) = ($builder, |error| failed($url, error));
+        let objects = builder.clone().with_retry(retry::repeated()).build().map_err(failed)?;
+        let once = builder.with_retry(retry::once()).build().map_err(failed)?;
+        let objects = Arc::new(objects);
+        let bucket = Bucket::new(objects.clone()).with_once(Arc::new(once));
+        (objects.clone(), bucket.with_presigner(objects))
+    }};
+}
 
 /// The bucket that a URL names, configured as its store's own tools are.
 pub(crate) fn bucket(url: &str) -> Result<Bucket> {
@@ -35,63 +63,39 @@ pub(crate) fn bucket(url: &str) -> Result<Bucket> {
 }
 
 fn s3(url: &str) -> Result<Bucket> {
-    let mut builder = AmazonS3Builder::new().with_url(url);
     // The bytes are hashed once, by the engine; nobody needs a second hash of every part for its
     // signature.
-    builder = builder.with_config(AmazonS3ConfigKey::UnsignedPayload, "true");
-    for (key, value) in CLIENT_DEFAULTS {
-        builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
-    }
+    let unsigned = (AmazonS3ConfigKey::UnsignedPayload, "true");
+    let mut builder = AmazonS3Builder::new().with_url(url).with_config(unsigned.0, unsigned.1);
     for (key, value) in Profile::load()?.settings() {
         builder = builder.with_config(key, value);
     }
-    for (key, value) in variables::<AmazonS3ConfigKey>("AWS_") {
-        builder = builder.with_config(key, value);
-    }
+    let mut builder = configured!(builder, AmazonS3ConfigKey, "AWS_");
     let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
     let endpoint = endpoint.iter().find_map(|key| builder.get_config_value(key));
     if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
         builder = builder.with_allow_http(true); // whoever writes it down wants it
     }
-    let failed = |error| failed(url, error);
-    let objects = builder.clone().with_retry(retry::repeated()).build().map_err(failed)?;
-    let objects = Arc::new(objects);
-    let once = builder.with_retry(retry::once()).build().map_err(failed)?;
+    let (objects, bucket) = built!(builder, url);
     let client = CLIENT_DEFAULTS
         .into_iter()
         .chain([(ClientConfigKey::AllowHttp, "true")]) // it sends what was signed for a URL
         .map(|(key, value)| (key, value.to_owned()))
         .chain(variables("AWS_"))
         .fold(ClientOptions::new(), |client, (key, value)| client.with_config(key, value));
-    let client = ReqwestConnector::default().connect(&client).map_err(failed)?;
-    Ok(Bucket::new(objects.clone())
-        .with_once(Arc::new(once))
-        .with_presigner(objects.clone())
-        .with_signed(Signed::new(objects, client)))
+    let client = ReqwestConnector::default().connect(&client);
+    let client = client.map_err(|error| failed(url, error))?;
+    Ok(bucket.with_signed(Signed::new(objects, client)))
 }
 
 fn gcs(url: &str) -> Result<Bucket> {
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url);
-    for (key, value) in CLIENT_DEFAULTS {
-        builder = builder.with_config(object_store::gcp::GoogleConfigKey::Client(key), value);
-    }
-    let failed = |error| failed(url, error);
-    let objects = builder.clone().with_retry(retry::repeated()).build().map_err(failed)?;
-    let objects = Arc::new(objects);
-    let once = builder.with_retry(retry::once()).build().map_err(failed)?;
-    Ok(Bucket::new(objects.clone()).with_once(Arc::new(once)).with_presigner(objects))
+    let builder = GoogleCloudStorageBuilder::new().with_url(url);
+    Ok(built!(configured!(builder, GoogleConfigKey, "GOOGLE_"), url).1)
 }
 
 fn azure(url: &str) -> Result<Bucket> {
-    let mut builder = MicrosoftAzureBuilder::from_env().with_url(url);
-    for (key, value) in CLIENT_DEFAULTS {
-        builder = builder.with_config(object_store::azure::AzureConfigKey::Client(key), value);
-    }
-    let failed = |error| failed(url, error);
-    let objects = builder.clone().with_retry(retry::repeated()).build().map_err(failed)?;
-    let objects = Arc::new(objects);
-    let once = builder.with_retry(retry::once()).build().map_err(failed)?;
-    Ok(Bucket::new(objects.clone()).with_once(Arc::new(once)).with_presigner(objects))
+    let builder = MicrosoftAzureBuilder::new().with_url(url);
+    Ok(built!(configured!(builder, AzureConfigKey, "AZURE_"), url).1)
 }
 
 /// The settings that environment variables make, for those whose name is one of a setting.

@@ -1,9 +1,10 @@
 //! A bucket in memory that is as strict as the strictest store, and counts what is asked of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::mem;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -12,7 +13,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload,
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
     PutResult, Result,
 };
 
@@ -24,6 +25,27 @@ pub(crate) struct StrictBucket {
     uploads: Mutex<HashMap<String, Upload>>,
     uploads_begun: AtomicU64,
     counts: Counts,
+    after_part: AtomicU64,
+    /// What happens to the next conditional writes.
+    troubles: Mutex<VecDeque<Trouble>>,
+    late: Mutex<Vec<(Path, PutPayload, PutOptions)>>,
+    /// Whether conditions are ignored, as some servers do.
+    pub(crate) ignores: AtomicBool,
+    /// Whether an entity tag is understood only without its quotes.
+    pub(crate) wants_unquoted: AtomicBool,
+}
+
+/// What can happen to a request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It gets through, and so does its answer.
+    None,
+    /// It never arrives.
+    LostRequest,
+    /// It arrives, and its answer does not.
+    LostAnswer,
+    /// It arrives when [`StrictBucket::deliver_late`] is called.
+    Late,
 }
 
 /// How often each kind of request was made, and the bytes that came in.
@@ -77,14 +99,33 @@ impl StrictBucket {
         self.uploads.lock().expect("no panic").len()
     }
 
+    /// Requests of any kind since the last part of an upload came in.
+    pub(crate) fn requests_after_last_part(&self) -> u64 {
+        self.after_part.load(Ordering::Relaxed)
+    }
+
+    /// What is to happen to the next conditional writes, one after the other.
+    pub(crate) fn prepare(&self, troubles: impl IntoIterator<Item = Trouble>) {
+        self.troubles.lock().expect("no panic").extend(troubles);
+    }
+
+    /// The requests that were held up arrive now.
+    pub(crate) async fn deliver_late(&self) {
+        let late = mem::take(&mut *self.late.lock().expect("no panic"));
+        for (path, payload, options) in late {
+            let _ = self.objects.put_opts(&path, payload, options).await; // refused or not
+        }
+    }
+
+    fn count(&self, counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.after_part.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn count_put(&self, payload: &PutPayload) {
-        count(&self.counts.puts);
+        self.count(&self.counts.puts);
         self.counts.bytes.fetch_add(payload.content_length() as u64, Ordering::Relaxed);
     }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 impl fmt::Display for StrictBucket {
@@ -100,7 +141,7 @@ fn refused(reason: String) -> Error {
 #[async_trait::async_trait]
 impl MultipartStore for StrictBucket {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
-        count(&self.counts.puts);
+        self.count(&self.counts.puts);
         let mut uploads = self.uploads.lock().expect("no panic");
         let id = format!("upload-{}", self.uploads_begun.fetch_add(1, Ordering::Relaxed));
         uploads.insert(id.clone(), Upload { path: path.clone(), ..Upload::default() });
@@ -115,6 +156,7 @@ impl MultipartStore for StrictBucket {
         data: PutPayload,
     ) -> Result<PartId> {
         self.count_put(&data);
+        self.after_part.store(0, Ordering::Relaxed);
         tokio::task::yield_now().await;
         let bytes: Bytes = data.into();
         let mut uploads = self.uploads.lock().expect("no panic");
@@ -133,7 +175,7 @@ impl MultipartStore for StrictBucket {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
-        count(&self.counts.puts);
+        self.count(&self.counts.puts);
         let mut content = Vec::new();
         {
             let uploads = self.uploads.lock().expect("no panic");
@@ -160,7 +202,7 @@ impl MultipartStore for StrictBucket {
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
-        count(&self.counts.deletes);
+        self.count(&self.counts.deletes);
         let removed = self.uploads.lock().expect("no panic").remove(id);
         removed
             .map(drop)
@@ -174,10 +216,36 @@ impl ObjectStore for StrictBucket {
         &self,
         location: &Path,
         payload: PutPayload,
-        opts: PutOptions,
+        mut opts: PutOptions,
     ) -> Result<PutResult> {
         self.count_put(&payload);
-        self.objects.put_opts(location, payload, opts).await
+        if opts.mode == PutMode::Overwrite {
+            return self.objects.put_opts(location, payload, opts).await;
+        }
+        if self.ignores.load(Ordering::Relaxed) {
+            opts.mode = PutMode::Overwrite;
+        }
+        if let PutMode::Update(version) = &mut opts.mode
+            && self.wants_unquoted.load(Ordering::Relaxed)
+        {
+            version.e_tag = version.e_tag.take().map(|tag| format!("\"{tag}\""));
+        }
+        let trouble = self.troubles.lock().expect("no panic").pop_front();
+        let trouble = trouble.unwrap_or(Trouble::None);
+        match trouble {
+            Trouble::None | Trouble::LostAnswer => {
+                let result = self.objects.put_opts(location, payload, opts).await;
+                if trouble == Trouble::None {
+                    return result;
+                }
+            }
+            Trouble::LostRequest => {}
+            Trouble::Late => {
+                let request = (location.clone(), payload, opts);
+                self.late.lock().expect("no panic").push(request);
+            }
+        }
+        Err(refused(format!("no answer: {trouble:?}")))
     }
 
     async fn put_multipart_opts(
@@ -189,7 +257,7 @@ impl ObjectStore for StrictBucket {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        count(&self.counts.gets);
+        self.count(&self.counts.gets);
         self.objects.get_opts(location, options).await
     }
 
@@ -197,12 +265,12 @@ impl ObjectStore for StrictBucket {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        count(&self.counts.deletes); // up to a thousand in one
+        self.count(&self.counts.deletes); // up to a thousand in one
         self.objects.delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        count(&self.counts.lists);
+        self.count(&self.counts.lists);
         self.objects.list(prefix)
     }
 
@@ -211,12 +279,12 @@ impl ObjectStore for StrictBucket {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        count(&self.counts.lists);
+        self.count(&self.counts.lists);
         self.objects.list_with_offset(prefix, offset)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        count(&self.counts.lists);
+        self.count(&self.counts.lists);
         self.objects.list_with_delimiter(prefix).await
     }
 

@@ -1,8 +1,6 @@
 //! A bucket under the contract: in memory with several shapes of parts, and on the S3 server that
 //! `ORLOP_TEST_S3` names (`s3://bucket`), if there is one.
 
-mod subject;
-
 use orlop_object_store::ObjectStoreOptions;
 
 use crate::subject::InMemoryBucket;

@@ -1,7 +1,5 @@
 //! Buckets to try the contract on.
 
-pub(crate) mod bucket;
-
 use std::sync::Arc;
 
 use object_store::path::Path;
@@ -10,12 +8,12 @@ use orlop_backend::{Entropy, Environment, Key, SystemEntropy};
 use orlop_contract::{Damage, Subject};
 use orlop_object_store::{Bucket, ObjectStoreOptions, open, open_on};
 
-use self::bucket::StrictBucket;
+use crate::strict::StrictBucket;
 
 /// A bucket in this process's memory.
 #[derive(Debug)]
 pub(crate) struct InMemoryBucket {
-    pub(crate) objects: Arc<StrictBucket>,
+    objects: Arc<StrictBucket>,
     options: ObjectStoreOptions,
 }
 
@@ -60,7 +58,7 @@ impl Subject for ServerBucket {
 
     async fn damage(&self, key: &Key, change: Damage) {
         let url = self.url.parse().expect("a URL");
-        let variables = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+        let variables = std::env::vars().filter(|(name, _)| name.contains('_'));
         let (objects, prefix) =
             object_store::parse_url_opts(&url, variables).expect("a configured bucket");
         damage(&*objects, &format!("{prefix}/records/{key}"), change).await;

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# All the tests, with real S3 servers: with the first of them all that there is, and with each other
+# one, without building anything again, what has to do with S3.
+#
+#   tests/run.sh [--server seaweedfs|moto|ceph]... [ARGUMENT OF CARGO TEST]...
+#
+# By default these are SeaweedFS and moto. Installs what is missing (see servers/common.sh).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+servers=()
+while [[ ${1:-} == --server ]]; do
+    case ${2:-} in
+        seaweedfs | moto | ceph) servers+=("$2") ;;
+        *)
+            echo "expected --server seaweedfs, moto or ceph, found ${2:-nothing}" >&2
+            exit 2
+            ;;
+    esac
+    shift 2
+done
+[[ ${#servers[@]} -gt 0 ]] || servers=(seaweedfs moto)
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/orlop.XXXXXX")
+server='' S3_PID=''
+
+stop() {
+    [[ ! $S3_PID ]] || kill -9 "$S3_PID" || true
+    S3_PID=''
+}
+
+finish() {
+    local status=$?
+    trap - EXIT
+    if [[ $status != 0 && $S3_PID ]]; then
+        tail -n 20 "$work/$server"/*.log >&2 || true
+        echo "FAILED tests/run.sh with $server" >&2
+    fi
+    stop
+    rm -rf "$work" || { sleep 1 && rm -rf "$work"; } # it may have been writing still
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+packages=(--workspace)
+for server in "${servers[@]}"; do
+    printf '\n=== the tests with %s ===\n' "$server"
+    eval "$("tests/servers/$server.sh" "$work/$server")"
+    cargo test "${packages[@]}" "$@"
+    packages=(-p orlop-object-store -p orlop-engine -p orlop-tests)
+    stop
+done
