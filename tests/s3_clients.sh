@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Real clients, and two servers on one bucket: each connection goes to the one or the other. Push,
-# kill -9 one of the two and start it again in the middle of a push, pull, compare; then with
-# redirects to the bucket.
+# pull, compare; with kill -9 for one or both in the middle of a push; with redirects to the bucket.
 #
 #   tests/s3_clients.sh [skopeo|podman]...      (default: skopeo)
 #
@@ -138,9 +137,9 @@ stop_all() {
     kill_server b
 }
 
-# answered a|b [PATTERN]: whether the server has answered such a request
+# answered a|b PATTERN: whether the server has answered such a request
 answered() {
-    grep -q "answered.*${2:-}" "$work/$1.log"
+    grep -q "answered.*$2" "$work/$1.log"
 }
 
 # uploads a|b: the ids of uploads for which the server has answered a request
@@ -258,9 +257,9 @@ test_push() {
     stop_all
 }
 
-# With one of the servers killed in the middle, and started again.
+# test_kill CLIENT a|b...: with these servers killed in the middle, and started again
 test_kill() {
-    local client=$1 name=$1/app store=$bucket/$1-kill status=0
+    local client=$1 name=$1/app store=$bucket/$1-kill-$# status=0 server
     start_all "$store"
     { trap - ERR; "push_$client" "$proxied/$name:v1"; } >>"$work/log" 2>&1 &
     push=$!
@@ -268,14 +267,14 @@ test_kill() {
         kill -0 "$push" 2>/dev/null || break
         sleep 0.01
     done
-    kill_server b
-    check "$client: a server died in the middle of the push" yes \
-        "$(kill -0 "$push" 2>/dev/null && ! answered a 'method=PUT.*/manifests/' && echo yes)"
-    start_server b "$store"
+    for server in "${@:2}"; do kill_server "$server"; done
+    check "$client: ${*:2} died in the middle of the push" yes "$(kill -0 "$push" 2>/dev/null &&
+        ! answered a 'method=PUT.*/manifests/' && ! answered b 'method=PUT.*/manifests/' && echo yes)"
+    for server in "${@:2}"; do start_server "$server" "$store"; done
     wait "$push" || status=$?
     push=''
     if [[ $status != 0 ]]; then
-        echo "       $client: the push failed, as it may; once more"
+        echo "       $client: the push failed, as it may, and is repeated"
         "push_$client" "$proxied/$name:v1" >>"$work/log" 2>&1
     fi
     check_image "$client" "$name"
@@ -321,7 +320,8 @@ make_image >>"$work/log" 2>&1
 for client in "$@"; do
     "ready_$client" >>"$work/log" 2>&1
     test_push "$client"
-    test_kill "$client"
+    test_kill "$client" b
+    test_kill "$client" a b
     test_redirect "$client"
     if [[ $client == podman ]]; then
         for dir in podman fresh-podman; do store "$dir" rmi --all --force; done >>"$work/log" 2>&1

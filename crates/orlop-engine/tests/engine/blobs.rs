@@ -6,7 +6,7 @@ use orlop_oci::RepositoryName;
 
 use crate::counting::counted;
 use crate::fixture::{
-    image_of, kind, memory, open, push_blob, push_image, read_blob, repository, sha256, tagged,
+    image_of, kind, new_registry, open, push_blob, push_image, read_blob, repository, sha256, tagged,
 };
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Access for Only {
 
 #[tokio::test]
 async fn a_blob_is_seen_only_where_it_was_pushed_or_mounted() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let [a, b, c] = ["a", "a/b", "c"].map(|name| repository(&registry, name));
     let digest = push_blob(&a, "hello").await.unwrap();
     assert!(b.blob(&digest).await.unwrap().is_none());
@@ -35,7 +35,7 @@ async fn a_blob_is_seen_only_where_it_was_pushed_or_mounted() {
 
 #[tokio::test]
 async fn a_mount_from_anywhere_asks_the_embedder() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let [a, b, c] = ["a", "b", "c"].map(|name| repository(&registry, name));
     let digest = push_blob(&a, "hello").await.unwrap();
     b.mount(&digest, MountFrom::Repository(a.name())).await.unwrap().unwrap();
@@ -48,7 +48,7 @@ async fn a_mount_from_anywhere_asks_the_embedder() {
 
 #[tokio::test]
 async fn a_deleted_blob_stays_in_the_other_repositories() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     let digest = push_blob(&a, "hello").await.unwrap();
     b.mount(&digest, MountFrom::Repository(a.name())).await.unwrap().unwrap();
@@ -64,7 +64,7 @@ async fn a_deleted_blob_stays_in_the_other_repositories() {
 
 #[tokio::test]
 async fn a_blob_that_a_manifest_refers_to_cannot_be_deleted() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     let image = push_image(&a, "hello", &[]).await;
     let digest = sha256(b"hello");
@@ -81,7 +81,7 @@ async fn a_blob_that_a_manifest_refers_to_cannot_be_deleted() {
 
 #[tokio::test]
 async fn a_manifest_needs_its_blobs_in_its_own_repository() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     let digest = push_blob(&a, "hello").await.unwrap();
     let image = image_of(&digest, None);

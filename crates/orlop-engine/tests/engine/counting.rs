@@ -30,7 +30,7 @@ impl Counts {
 /// The memory backend, counted.
 pub(crate) fn counted() -> (Environment, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
-    let inner = Environment::memory();
+    let inner = new_store().await;
     let environment = Environment {
         extents: Arc::new(CountedExtents { inner: inner.extents.clone(), counts: counts.clone() }),
         records: Arc::new(CountedRecords { inner: inner.records.clone(), counts: counts.clone() }),

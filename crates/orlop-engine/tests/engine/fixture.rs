@@ -1,17 +1,54 @@
 //! What the tests have in common.
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
-use orlop_backend::{Environment, ExtentId, Key, Prefix};
+use orlop_backend::{Clock, Entropy, Environment, ExtentId, Key, Prefix, SystemEntropy};
 use orlop_engine::{ErrorKind, Options, PutManifest, Registry, Repository, Result};
+use orlop_object_store::ObjectStoreOptions;
 use orlop_oci::{Algorithm, Descriptor, Digest, Manifest};
+use tempfile::TempDir;
 
 pub(crate) async fn open(environment: Environment) -> Registry {
     Registry::open(environment, Options::default()).await.unwrap()
 }
 
-pub(crate) async fn memory() -> Registry {
-    open(Environment::memory()).await
+/// An empty store of the kind that `ORLOP_TEST_STORE` names: `memory`, which it is without it,
+/// `files`, or `s3`, in the bucket that `ORLOP_TEST_S3` names.
+pub(crate) async fn new_store() -> Environment {
+    match std::env::var("ORLOP_TEST_STORE").as_deref() {
+        Err(_) | Ok("memory") => Environment::memory(),
+        Ok("files") => {
+            let directory = tempfile::tempdir().unwrap();
+            // What a power cut does is not what is tested here, and to sync is slow.
+            let options = orlop_fs::FsOptions { durable: false };
+            let store = orlop_fs::open(directory.path(), &options).unwrap();
+            Environment { clock: Arc::new(ClockIn(directory)), ..store }
+        }
+        Ok("s3") => {
+            let bucket = std::env::var("ORLOP_TEST_S3").expect("ORLOP_TEST_S3 names a bucket");
+            let id = SystemEntropy.random_id().unwrap();
+            let url = format!("{}/engine/{id}", bucket.trim_end_matches('/'));
+            orlop_object_store::open(&url, &ObjectStoreOptions::default()).await.unwrap()
+        }
+        Ok(other) => panic!("ORLOP_TEST_STORE is {other:?}, expected memory, files or s3"),
+    }
+}
+
+/// The system's clock, which keeps the directory of a store until nobody has the store any more.
+#[derive(Debug)]
+struct ClockIn(#[allow(dead_code)] TempDir); // it is there to be dropped
+
+impl Clock for ClockIn {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+pub(crate) async fn new_registry() -> Registry {
+    open(new_store().await).await
 }
 
 pub(crate) fn repository(registry: &Registry, name: &str) -> Repository {

@@ -1,10 +1,10 @@
 //! Lists in pages.
 
-use crate::fixture::{index_of, memory, repository, tagged};
+use crate::fixture::{index_of, new_registry, repository, tagged};
 
 #[tokio::test]
 async fn tags_come_in_the_order_of_their_bytes_page_by_page() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let ordered = ["1", "A", "B", "_", "a", "a-b", "a.b", "b"];
     let tags: Vec<&str> = ordered.iter().rev().copied().collect();
@@ -29,7 +29,7 @@ async fn tags_come_in_the_order_of_their_bytes_page_by_page() {
 
 #[tokio::test]
 async fn repositories_come_directly_before_those_nested_in_them() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let ordered = ["a", "a/b", "a/b/c", "a-b", "a.b", "a0", "b"];
     for name in ordered.iter().rev() {
         let repository = repository(&registry, name);
@@ -51,7 +51,7 @@ async fn repositories_come_directly_before_those_nested_in_them() {
 
 #[tokio::test]
 async fn nested_names_share_nothing() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let (outer, inner) = (repository(&registry, "a"), repository(&registry, "a/t"));
     inner.put_manifest(&index_of(&[], ""), &tagged(&["v1"])).await.unwrap();
     assert!(!outer.exists().await.unwrap());

@@ -75,7 +75,7 @@ async fn any_one_lost_answer_leaves_nothing_dangling_and_a_retry_succeeds() {
         let mut lost = 0;
         loop {
             lost += 1;
-            let sound = Environment::memory();
+            let sound = new_store().await;
             let lossy = Arc::new(Lossy {
                 inner: sound.records.clone(),
                 until: AtomicU64::new(u64::MAX),

@@ -6,13 +6,13 @@ use orlop_engine::{Condition, Deletes, ErrorKind, Options, PutManifest, Referenc
 use orlop_oci::{Algorithm, Manifest};
 
 use crate::fixture::{
-    image_of, index_of, keys, kind, memory, open, pulls, push_blob, push_image, repository, sha256,
+    image_of, index_of, keys, kind, new_registry, open, pulls, push_blob, push_image, repository, sha256,
     tagged,
 };
 
 #[tokio::test]
 async fn the_exact_bytes_come_back() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let text = Bytes::from("{ \"schemaVersion\":2,\n\t\"manifests\" : [ ], \"x\": \"\\n\" }\n\n");
     for algorithm in Algorithm::ALL {
@@ -27,7 +27,7 @@ async fn the_exact_bytes_come_back() {
 
 #[tokio::test]
 async fn what_may_be_missing_is_a_policy() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let image = image_of(&sha256(b"missing"), None);
     let index = index_of(&[&image], "");
@@ -54,7 +54,7 @@ async fn what_may_be_missing_is_a_policy() {
 #[tokio::test]
 async fn a_manifest_over_the_limit_is_refused() {
     let options = Options { manifest_bytes_max: 100, ..Options::default() };
-    let registry = Registry::open(Environment::memory(), options).await.unwrap();
+    let registry = Registry::open(new_store().await, options).await.unwrap();
     let a = repository(&registry, "a");
     let large = index_of(&[], &"x".repeat(100));
     let error = a.put_manifest(&large, &PutManifest::default()).await.unwrap_err();
@@ -65,7 +65,7 @@ async fn a_manifest_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn deleting_a_manifest_takes_all_its_tags_for_good() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let digest = push_image(&a, "one", &["v1", "v1.0", "latest"]).await.digest;
     push_image(&a, "two", &["v2", "latest"]).await;
@@ -85,7 +85,7 @@ async fn deleting_a_manifest_takes_all_its_tags_for_good() {
 
 #[tokio::test]
 async fn a_delete_leaves_no_edge_and_no_record() {
-    let environment = Environment::memory();
+    let environment = new_store().await;
     let registry = open(environment.clone()).await;
     let a = repository(&registry, "a");
     let child = push_image(&a, "one", &[]).await;
@@ -106,7 +106,7 @@ async fn a_delete_leaves_no_edge_and_no_record() {
 
 #[tokio::test]
 async fn referrers_are_listed_with_type_and_annotations_even_before_their_subject() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let blob = push_blob(&a, "hello").await.unwrap();
     let subject = image_of(&blob, None);
@@ -143,7 +143,7 @@ async fn referrers_are_listed_with_type_and_annotations_even_before_their_subjec
 #[tokio::test]
 async fn what_is_not_deletable_is_not_deleted() {
     let options = Options { deletes: Deletes::Refused, ..Options::default() };
-    let registry = Registry::open(Environment::memory(), options).await.unwrap();
+    let registry = Registry::open(new_store().await, options).await.unwrap();
     let a = repository(&registry, "a");
     let digest = push_image(&a, "one", &["v1"]).await.digest;
     assert_eq!(kind(a.delete_manifest(&digest).await), ErrorKind::Unsupported);
@@ -157,7 +157,7 @@ async fn what_is_not_deletable_is_not_deleted() {
 
 #[tokio::test]
 async fn pushes_and_deletes_of_one_manifest_at_once_leave_it_whole_or_gone() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let blob = push_blob(&a, "hello").await.unwrap();
     let image = image_of(&blob, None);

@@ -72,7 +72,7 @@ impl Appender for SlowAppender {
 
 #[tokio::test]
 async fn a_write_that_was_dropped_in_the_middle_is_never_acknowledged() {
-    let memory = Environment::memory();
+    let memory = new_store().await;
     let slow = Environment { extents: Arc::new(Slow(memory.extents.clone())), ..memory };
     let registry = open(slow).await;
     let a = repository(&registry, "a");

@@ -4,7 +4,7 @@ use orlop_engine::{Condition, ErrorKind, PutManifest};
 use orlop_oci::Tag;
 
 use crate::fixture::{
-    image_of, index_of, kind, memory, pulls, push_blob, push_image, repository, sha256, tagged,
+    image_of, index_of, kind, new_registry, pulls, push_blob, push_image, repository, sha256, tagged,
 };
 
 fn latest() -> Tag {
@@ -13,7 +13,7 @@ fn latest() -> Tag {
 
 #[tokio::test]
 async fn a_tag_moves_only_from_where_it_is_expected() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let [one, two] = [push_image(&a, "1", &[]).await, push_image(&a, "2", &[]).await];
     let (one, two) = (one.digest, two.digest);
@@ -39,7 +39,7 @@ async fn a_tag_moves_only_from_where_it_is_expected() {
 
 #[tokio::test]
 async fn a_push_whose_condition_fails_stores_nothing() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     push_image(&a, "1", &["latest"]).await;
     let image = image_of(&push_blob(&a, "2").await.unwrap(), None);
@@ -51,7 +51,7 @@ async fn a_push_whose_condition_fails_stores_nothing() {
 
 #[tokio::test]
 async fn a_deleted_tag_leaves_its_manifest() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let digest = push_image(&a, "1", &["latest"]).await.digest;
     assert!(a.delete_tag(&latest(), Condition::Any).await.unwrap());
@@ -63,7 +63,7 @@ async fn a_deleted_tag_leaves_its_manifest() {
 
 #[tokio::test]
 async fn of_many_that_create_a_tag_one_wins() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let tasks: Vec<_> = (0..16)
         .map(|n| {
@@ -84,7 +84,7 @@ async fn of_many_that_create_a_tag_one_wins() {
 
 #[tokio::test]
 async fn a_tag_moved_by_many_is_on_one_of_theirs_with_one_edge() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let tasks: Vec<_> = (0..8)
         .map(|n| {

@@ -9,7 +9,7 @@ use orlop_oci::{Algorithm, Digest};
 use proptest::prelude::*;
 
 use crate::counting::counted;
-use crate::fixture::{extents, keys, kind, memory, open, push_blob, read_blob, repository, sha256};
+use crate::fixture::{extents, keys, kind, new_registry, open, push_blob, read_blob, repository, sha256};
 
 #[tokio::test]
 async fn a_resumed_upload_reads_no_byte_again() {
@@ -58,7 +58,7 @@ async fn closing_with_another_algorithm_reads_the_bytes_once() {
 
 #[tokio::test]
 async fn a_wrong_digest_makes_nothing_visible_and_keeps_what_was_paused() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
     upload.write("hel".into()).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_wrong_digest_makes_nothing_visible_and_keeps_what_was_paused() {
 
 #[tokio::test]
 async fn of_two_writers_one_wins_each_step() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
     let id = upload.id();
@@ -107,7 +107,7 @@ async fn of_two_writers_one_wins_each_step() {
 
 #[tokio::test]
 async fn a_chunk_that_begins_elsewhere_names_both_offsets() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
     upload.write("12345".into()).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_chunk_that_begins_elsewhere_names_both_offsets() {
 
 #[tokio::test]
 async fn an_upload_belongs_to_its_repository_and_ends_for_good() {
-    let environment = Environment::memory();
+    let environment = new_store().await;
     let registry = open(environment.clone()).await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     let unknown: UploadId = "a".repeat(26).parse().unwrap();
@@ -141,7 +141,7 @@ async fn an_upload_belongs_to_its_repository_and_ends_for_good() {
 
 #[tokio::test]
 async fn who_began_an_upload_has_no_right_over_who_went_on_with_it() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let mut first = a.begin_upload(Algorithm::Sha256).await.unwrap();
     let mut second = a.resume_upload(&first.id(), None).await.unwrap().unwrap();
@@ -156,7 +156,7 @@ async fn who_began_an_upload_has_no_right_over_who_went_on_with_it() {
 
 #[tokio::test]
 async fn a_whole_blob_with_a_wrong_digest_leaves_nothing() {
-    let environment = Environment::memory();
+    let environment = new_store().await;
     let registry = open(environment.clone()).await;
     let a = repository(&registry, "a");
     for claimed in [sha256(b"hello"), sha256(b"other")] {
@@ -171,7 +171,7 @@ async fn a_whole_blob_with_a_wrong_digest_leaves_nothing() {
 
 #[tokio::test]
 async fn a_cancelled_upload_cannot_be_finished_by_who_still_writes() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let a = repository(&registry, "a");
     let mut writer = a.begin_upload(Algorithm::Sha256).await.unwrap();
     writer.write("hello".into()).await.unwrap();
@@ -183,7 +183,7 @@ async fn a_cancelled_upload_cannot_be_finished_by_who_still_writes() {
 
 #[tokio::test]
 async fn an_upload_that_ended_says_what_it_became() {
-    let registry = memory().await;
+    let registry = new_registry().await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
     upload.write("hello".into()).await.unwrap();
@@ -198,7 +198,7 @@ async fn an_upload_that_ended_says_what_it_became() {
 
 #[tokio::test]
 async fn the_same_blob_pushed_twice_is_stored_once() {
-    let environment = Environment::memory();
+    let environment = new_store().await;
     let registry = open(environment.clone()).await;
     let (a, b) = (repository(&registry, "a"), repository(&registry, "b"));
     for repository in [&a, &b, &a] {
@@ -219,7 +219,7 @@ proptest! {
         steps in proptest::collection::vec((1usize..1500, 0u8..4), 0..20),
     ) {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-            let registry = memory().await;
+            let registry = new_registry().await;
             let a = repository(&registry, "a");
             let upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
             let id = upload.id();
