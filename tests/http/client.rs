@@ -41,10 +41,14 @@ impl Client {
 
     /// A request for a path as it stands, with query.
     pub(crate) fn request(&self, method: Method, path: &str) -> Request {
-        let uri = format!("http://{}{path}", self.address);
+        self.request_url(method, &format!("http://{}{path}", self.address))
+    }
+
+    /// A request to whatever server, by its whole URL.
+    pub(crate) fn request_url(&self, method: Method, url: &str) -> Request {
         let mut head = http::Request::new(());
         *head.method_mut() = method;
-        *head.uri_mut() = Uri::try_from(uri).expect("a path that a URI can hold");
+        *head.uri_mut() = Uri::try_from(url).expect("a path that a URI can hold");
         Request { http: self.http.clone(), head, body: Full::new(Bytes::new()).boxed() }
     }
 
@@ -94,19 +98,24 @@ impl Request {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        self.try_send().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The answer, or why there is none.
+    pub(crate) async fn try_send(self) -> Result<Answer, String> {
         let (parts, ()) = self.head.into_parts();
         let asked = format!("{} {}", parts.method, parts.uri.path());
         let request = http::Request::from_parts(parts, self.body);
         let answer = self.http.request(request).await;
         let (parts, body) =
-            answer.unwrap_or_else(|error| panic!("{asked} got no answer: {error:?}")).into_parts();
+            answer.map_err(|error| format!("{asked} got no answer: {error:?}"))?.into_parts();
         let body = body.collect().await;
-        let body = body.unwrap_or_else(|error| panic!("{asked} got half an answer: {error:?}"));
-        Answer {
+        let body = body.map_err(|error| format!("{asked} got half an answer: {error:?}"))?;
+        Ok(Answer {
             asked,
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body.to_bytes(),
-        }
+        })
     }
 }

@@ -7,13 +7,23 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// `orlop serve` on a store and an address, not started yet.
+/// `orlop serve` on a store, by its path or URL, and an address, not started yet.
 pub(crate) fn serve(store: impl AsRef<OsStr>, listen: &str) -> Command {
+    let mut command = orlop("serve", store);
+    command.args(["--listen", listen]);
+    command
+}
+
+/// `orlop gc` on a store, not started yet.
+pub(crate) fn gc(store: impl AsRef<OsStr>) -> Command {
+    orlop("gc", store)
+}
+
+fn orlop(subcommand: &str, store: impl AsRef<OsStr>) -> Command {
     static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(EXECUTABLE.get_or_init(executable));
-    command.arg("serve").arg("--store").arg(store);
-    command.args(["--listen", listen]).env("RUST_LOG", "warn");
-    command.stdin(Stdio::null());
+    command.arg(subcommand).arg("--store").arg(store);
+    command.env("RUST_LOG", "warn").stdin(Stdio::null());
     command
 }
 

@@ -6,10 +6,9 @@ use tokio::net::TcpStream;
 
 use crate::content::{noise, sha256};
 use crate::half_request::HalfRequest;
+use crate::large::MIB;
 use crate::progress::until_upload_exceeds;
 use crate::server::Server;
-
-const MIB: usize = 1 << 20;
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_process_exits() {

@@ -4,31 +4,10 @@ use bytes::Bytes;
 
 use crate::content::{noise, sha256};
 use crate::half_request::HalfRequest;
+use crate::large::{CHUNK, MIB, large_blob, send_chunks};
 use crate::progress::until_upload_exceeds;
 use crate::server::Server;
 use crate::session::{Session, content_range, offset};
-
-const MIB: usize = 1 << 20;
-const CHUNK: usize = 8 * MIB;
-
-/// 100 MiB, each page of which is told apart by its number.
-fn large_blob() -> Bytes {
-    let page = noise(1, 4096);
-    let mut blob = Vec::with_capacity(100 * MIB);
-    for number in 0..(100 * MIB / page.len()) {
-        blob.extend_from_slice(&number.to_le_bytes());
-        blob.extend_from_slice(&page[size_of::<usize>()..]);
-    }
-    blob.into()
-}
-
-async fn send_chunks(session: &Session, blob: &Bytes, from: usize, to: usize) {
-    for first in (from..to).step_by(CHUNK) {
-        let end = to.min(first + CHUNK);
-        let answer = session.chunk(first, blob.slice(first..end)).await.expect(202);
-        assert_eq!(offset(&answer), end);
-    }
-}
 
 /// Sends the rest of a blob to a server that has not seen the beginning, and makes sure that it
 /// never looks back.

@@ -1,10 +1,13 @@
-//! The command `orlop` as processes that are killed, drained, doubled and misused.
+//! The command `orlop` as processes that are killed, drained, doubled and misused, on directories
+//! and on a bucket, if there is one.
 //!
 //! The command is the one that `ORLOP_BIN` names, or one that is built for this.
 
 #[allow(dead_code)] // not all of them are needed here
 #[path = "../http/answer.rs"]
 mod answer;
+#[path = "../http/bucket.rs"]
+mod bucket;
 #[allow(dead_code)] // not all of them are needed here
 #[path = "../http/client.rs"]
 mod client;
@@ -19,10 +22,18 @@ mod half_request;
 mod session;
 
 mod command;
+mod large;
 mod progress;
+mod proxy;
 mod server;
+mod stubborn;
 
+mod buckets;
 mod drains;
+mod handles;
 mod handovers;
+mod leftovers;
 mod misuse;
+mod proxied;
+mod redirects;
 mod twins;

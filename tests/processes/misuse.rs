@@ -20,10 +20,9 @@ fn refuses(store: impl AsRef<OsStr>, listen: &str, words: &[&str]) {
 #[test]
 fn a_store_that_is_none_is_named() {
     for (store, words) in [
-        ("ftp://host/dir", ["ftp", "--store"]),
-        ("s3://bucket", ["s3", "--store"]),
-        ("file://relative", ["file", "--store"]),
-        ("", ["store", "--store"]),
+        ("ftp://host/dir", ["ftp", "s3://", "--store"]),
+        ("file://relative", ["file", "local directory", "--store"]),
+        ("", ["store", "path or URL", "--store"]),
     ] {
         refuses(store, "127.0.0.1:0", &words);
     }

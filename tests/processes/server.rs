@@ -1,8 +1,8 @@
 //! A server in a process of its own.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::client::Client;
@@ -16,9 +16,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on a directory and waits until it is ready.
-    pub(crate) fn start(store: &Path) -> Self {
-        let mut command = command::serve(store, "127.0.0.1:0");
+    /// Starts a server on a store, by its path or URL, and waits until it is ready.
+    pub(crate) fn start(store: impl AsRef<OsStr>) -> Self {
+        Self::start_as(command::serve(store, "127.0.0.1:0"))
+    }
+
+    /// Starts a server by a command that says more.
+    pub(crate) fn start_as(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the command");
         let output = process.stdout.take().expect("its output");
         let mut line = String::new();

@@ -69,7 +69,7 @@ run_ceph() {
     child ceph-osd -f -i 0
     if [[ $first ]]; then
         radosgw-admin user create --uid test --display-name test \
-            --access-key "$KEY" --secret "$SECRET"
+            --access-key "$KEY" --secret "$SECRET" >/dev/null
         touch made
     fi
     child radosgw -f -n client.rgw

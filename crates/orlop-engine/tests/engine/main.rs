@@ -1,10 +1,11 @@
-//! The engine on the memory backend, with a look behind its back.
+//! The engine on the backend that `ORLOP_TEST_STORE` names, with a look behind its back.
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
 mod blobs;
 mod counting;
 mod fixture;
+mod leftovers;
 mod lists;
 mod lost_answers;
 mod manifests;
