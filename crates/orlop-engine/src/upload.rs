@@ -82,7 +82,7 @@ impl Repository {
     /// stays as it is. Costs one read; to learn how far an upload has come, look at
     /// [`Upload::offset`] and drop it.
     pub async fn resume_upload(&self, id: &UploadId, at: Option<u64>) -> Result<Option<Upload>> {
-        let Some(Stored { state, version }) =
+        let Some(Stored { state, version, .. }) =
             self.store().get::<Session>(&layout::upload(id.0)?).await?
         else {
             return Ok(None);

@@ -63,10 +63,9 @@ proptest! {
     }
 
     #[test]
-    fn tags_read_back(digest in digest(), manifest in id(), incarnation in id(), fenced in ids()) {
-        let target = TagTarget { digest, manifest: Text(manifest), incarnation: Text(incarnation) };
-        reads_back(&TagState { target: Some(target), fenced })?;
-        reads_back(&TagState::empty())?;
+    fn tags_read_back(digest in digest(), manifest in id(), incarnation in id()) {
+        let (manifest, incarnation) = (Text(manifest), Text(incarnation));
+        reads_back(&TagState { digest, manifest, incarnation })?;
     }
 
     #[test]

@@ -6,7 +6,8 @@ use orlop_oci::RepositoryName;
 
 use crate::counting::counted;
 use crate::fixture::{
-    image_of, kind, new_registry, open, push_blob, push_image, read_blob, repository, sha256, tagged,
+    image_of, kind, new_registry, open, push_blob, push_image, read_blob, repository, sha256,
+    tagged,
 };
 
 #[derive(Debug)]
@@ -98,7 +99,7 @@ async fn a_manifest_needs_its_blobs_in_its_own_repository() {
 
 #[tokio::test]
 async fn a_head_is_one_read_and_a_pull_by_tag_two() {
-    let (environment, counts) = counted();
+    let (environment, counts) = counted().await;
     let registry = open(environment).await;
     let a = repository(&registry, "a");
     let digest = push_image(&a, "hello", &["v1"]).await.digest;

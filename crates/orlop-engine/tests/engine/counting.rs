@@ -13,6 +13,8 @@ use orlop_backend::{
     Key, Prefix, Record, Records, Removal, Result, Swap, Version,
 };
 
+use crate::fixture::new_store;
+
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) extent_reads: AtomicU64,
@@ -27,8 +29,8 @@ impl Counts {
     }
 }
 
-/// The memory backend, counted.
-pub(crate) fn counted() -> (Environment, Arc<Counts>) {
+/// An empty store, counted.
+pub(crate) async fn counted() -> (Environment, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let inner = new_store().await;
     let environment = Environment {
@@ -66,6 +68,10 @@ impl Extents for CountedExtents {
 
     async fn abandon(&self, id: ExtentId, at: &Checkpoint) -> Result<()> {
         self.inner.abandon(id, at).await
+    }
+
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        self.inner.walk_open()
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {

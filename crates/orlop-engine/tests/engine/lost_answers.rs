@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,9 +13,13 @@ use orlop_backend::{
     Entry, Environment, Error, Expected, Key, Prefix, Record, Records, Removal, Result, Swap,
     Version,
 };
-use orlop_engine::{Condition, ErrorKind};
+use orlop_engine::{CollectOptions, Condition, ErrorKind};
+use orlop_oci::Algorithm;
 
-use crate::fixture::{image_of, open, pulls, push_blob, read_blob, repository, sha256, tagged};
+use crate::fixture::{
+    extents, image_of, keys, new_store, open, pulls, push_blob, read_blob, repository, sha256,
+    tagged,
+};
 
 /// Fails the n-th change, before or after it is done.
 #[derive(Debug)]
@@ -69,19 +74,24 @@ impl Records for Lossy {
     }
 }
 
+impl Lossy {
+    /// A store, and the same one with a loss that is not armed yet.
+    async fn new_store(after: bool) -> (Environment, Environment, Arc<Self>) {
+        let sound = new_store().await;
+        let (inner, until) = (sound.records.clone(), AtomicU64::new(u64::MAX));
+        let lossy = Arc::new(Self { inner, until, after });
+        (sound.clone(), Environment { records: lossy.clone(), ..sound }, lossy)
+    }
+}
+
 #[tokio::test]
 async fn any_one_lost_answer_leaves_nothing_dangling_and_a_retry_succeeds() {
     for after in [false, true] {
         let mut lost = 0;
         loop {
             lost += 1;
-            let sound = new_store().await;
-            let lossy = Arc::new(Lossy {
-                inner: sound.records.clone(),
-                until: AtomicU64::new(u64::MAX),
-                after,
-            });
-            let faulty = open(Environment { records: lossy.clone(), ..sound.clone() }).await;
+            let (sound, faulty, lossy) = Lossy::new_store(after).await;
+            let faulty = open(faulty).await;
             lossy.until.store(lost, Ordering::Relaxed);
             let outcome = story(&repository(&faulty, "a")).await;
             let was_lost = lossy.until.load(Ordering::Relaxed) > u64::MAX / 2
@@ -95,6 +105,27 @@ async fn any_one_lost_answer_leaves_nothing_dangling_and_a_retry_succeeds() {
             }
         }
         assert!(lost > 20, "{lost} changes");
+    }
+}
+
+#[tokio::test]
+async fn an_abort_that_was_cut_off_is_finished_by_the_next_one() {
+    for after in [false, true] {
+        for lost in 1..=2 {
+            let (sound, faulty, lossy) = Lossy::new_store(after).await;
+            let faulty = open(faulty).await;
+            let mut upload =
+                repository(&faulty, "a").begin_upload(Algorithm::Sha256).await.unwrap();
+            upload.write("abandoned".into()).await.unwrap();
+            upload.pause().await.unwrap();
+            lossy.until.store(lost, Ordering::Relaxed);
+            faulty.collect(&IDLE, &()).await.unwrap_err();
+
+            let again = open(sound.clone()).await;
+            again.collect(&IDLE, &()).await.unwrap();
+            assert_eq!(extents(&sound).await, []);
+            assert_eq!(keys(&sound, "u").await, []);
+        }
     }
 }
 
@@ -132,3 +163,10 @@ async fn check(store: &Environment) {
         }
     }
 }
+
+const IDLE: CollectOptions = CollectOptions {
+    lease: Duration::from_hours(1),
+    upload_idle: Duration::ZERO,
+    dry_run: false,
+    at_once: 1,
+};

@@ -1,4 +1,4 @@
-//! The engine on the memory backend, with a look behind its back.
+//! The engine on the backend that `ORLOP_TEST_STORE` names, with a look behind its back.
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
@@ -8,6 +8,7 @@ mod fixture;
 mod lists;
 mod lost_answers;
 mod manifests;
+mod schedules;
 mod slow;
 mod tags;
 mod uploads;

@@ -1,13 +1,12 @@
 //! Manifests: pushes, referrers, deletes.
 
 use bytes::Bytes;
-use orlop_backend::Environment;
 use orlop_engine::{Condition, Deletes, ErrorKind, Options, PutManifest, References, Registry};
 use orlop_oci::{Algorithm, Manifest};
 
 use crate::fixture::{
-    image_of, index_of, keys, kind, new_registry, open, pulls, push_blob, push_image, repository, sha256,
-    tagged,
+    image_of, index_of, keys, kind, new_registry, new_store, open, pulls, push_blob, push_image,
+    repository, sha256, tagged,
 };
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use orlop_engine::{Condition, ErrorKind, PutManifest};
 use orlop_oci::Tag;
 
 use crate::fixture::{
-    image_of, index_of, kind, new_registry, pulls, push_blob, push_image, repository, sha256, tagged,
+    image_of, index_of, kind, new_registry, pulls, push_blob, push_image, repository, sha256,
+    tagged,
 };
 
 fn latest() -> Tag {

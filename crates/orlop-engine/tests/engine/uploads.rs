@@ -3,17 +3,18 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use orlop_backend::Environment;
 use orlop_engine::{ErrorKind, UploadId};
 use orlop_oci::{Algorithm, Digest};
 use proptest::prelude::*;
 
 use crate::counting::counted;
-use crate::fixture::{extents, keys, kind, new_registry, open, push_blob, read_blob, repository, sha256};
+use crate::fixture::{
+    extents, keys, kind, new_registry, new_store, open, push_blob, read_blob, repository, sha256,
+};
 
 #[tokio::test]
 async fn a_resumed_upload_reads_no_byte_again() {
-    let (environment, counts) = counted();
+    let (environment, counts) = counted().await;
     let content = vec![7u8; 300_000];
     let id = {
         let registry = open(environment.clone()).await;
@@ -34,7 +35,7 @@ async fn a_resumed_upload_reads_no_byte_again() {
 
 #[tokio::test]
 async fn closing_with_another_algorithm_reads_the_bytes_once() {
-    let (environment, counts) = counted();
+    let (environment, counts) = counted().await;
     let registry = open(environment).await;
     let a = repository(&registry, "a");
     let digest = Digest::of(Algorithm::Sha512, b"hello");
@@ -86,23 +87,38 @@ async fn of_two_writers_one_wins_each_step() {
     let id = upload.id();
     upload.pause().await.unwrap();
 
-    // At once: the second one is kept out while the first one writes.
-    let mut one = a.resume_upload(&id, None).await.unwrap().unwrap();
-    let mut two = a.resume_upload(&id, None).await.unwrap().unwrap();
+    // At once: the second one is kept out while the first one writes, or it is told when it wants
+    // to be acknowledged.
+    let at = async |offset| a.resume_upload(&id, Some(offset)).await.unwrap().unwrap();
+    let (mut one, mut two, mut late) = (at(0).await, at(0).await, at(0).await);
     one.write("first".into()).await.unwrap();
-    assert_eq!(kind(two.write("SECOND".into()).await), ErrorKind::UploadConflict);
+    let written = two.write("SECOND".into()).await;
     one.pause().await.unwrap();
+    let paused = match written {
+        Ok(()) => two.pause().await.map(drop),
+        kept_out => kept_out,
+    };
+    assert_eq!(kind(paused), ErrorKind::UploadConflict);
 
     // One after the other, from the same beginning: the second one sees that it is late before it
     // has destroyed anything.
-    assert_eq!(kind(two.write("SECOND".into()).await), ErrorKind::UploadConflict);
-    let mut three = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
-    let four = a.resume_upload(&id, Some(5)).await.unwrap().unwrap();
-    three.write(" third".into()).await.unwrap();
-    three.commit(&sha256(b"first third")).await.unwrap();
-    assert!(four.commit(&sha256(b"first")).await.is_err());
+    assert_eq!(kind(late.write("SECOND".into()).await), ErrorKind::UploadConflict);
+
+    // The same when it ends.
+    let (mut one, mut two, late) = (at(5).await, at(5).await, at(5).await);
+    one.write(" third".into()).await.unwrap();
+    let written = two.write(" FOURTH".into()).await;
+    one.commit(&sha256(b"first third")).await.unwrap();
+    let committed = match written {
+        Ok(()) => two.commit(&sha256(b"first FOURTH")).await.map(drop),
+        kept_out => kept_out,
+    };
+    assert_eq!(kind(committed), ErrorKind::UploadConflict);
+    assert_eq!(kind(late.commit(&sha256(b"first")).await), ErrorKind::UploadConflict);
     assert_eq!(read_blob(&a, &sha256(b"first third")).await.unwrap(), "first third");
-    assert!(a.blob(&sha256(b"first")).await.unwrap().is_none());
+    for lost in [&b"first"[..], b"first FOURTH"] {
+        assert!(a.blob(&sha256(lost)).await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]
@@ -218,7 +234,8 @@ proptest! {
         content in proptest::collection::vec(any::<u8>(), 0..5000),
         steps in proptest::collection::vec((1usize..1500, 0u8..4), 0..20),
     ) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(async {
             let registry = new_registry().await;
             let a = repository(&registry, "a");
             let upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
