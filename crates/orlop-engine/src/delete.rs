@@ -92,8 +92,7 @@ impl Repository {
             return Ok(true);
         };
         let leaving = Link { is_leaving: true };
-        let Swap::Stored(version) =
-            self.store().swap(&key, Some(&link.version), &leaving).await?
+        let Swap::Stored(version) = self.store().swap(&key, Some(&link.version), &leaving).await?
         else {
             return Ok(false);
         };

@@ -121,9 +121,10 @@ impl Collector<'_> {
     /// Looks at a session or a candidate.
     async fn look(&self, entry: Entry) -> Result<Collected> {
         let mut done = Collected { looked_at: 1, ..Collected::default() };
-        let looked = match layout::is_candidate(&entry.key) {
-            true => self.candidate(&entry, &mut done).await,
-            false => self.session(&entry, &mut done).await,
+        let looked = if layout::is_candidate(&entry.key) {
+            self.candidate(&entry, &mut done).await
+        } else {
+            self.session(&entry, &mut done).await
         };
         match looked {
             Ok(()) => {}

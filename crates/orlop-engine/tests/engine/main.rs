@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
 mod blobs;
+mod collect;
 mod counting;
 mod fixture;
 mod lists;

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    Appender, ByteStream, Checkpoint, Claim, Entropy, Entry, Environment, Error, ErrorKind, Expected,
-    ExtentEntry, ExtentId, Extents, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap, Version,
+    Appender, ByteStream, Checkpoint, Claim, Entropy, Entry, Environment, Error, ErrorKind,
+    Expected, ExtentEntry, ExtentId, Extents, Key, Prefix, RandomId, Record, Records, Removal,
+    Result, Swap, Version,
 };
 
 /// A source of numbers that depend on nothing but its seed.
@@ -135,7 +136,12 @@ fn in_order(walk: BoxStream<'_, Result<ExtentEntry>>) -> BoxStream<'_, Result<Ex
         Ok(stream::iter(extents).map(Ok))
     };
     let extents = stream::once(sorted).try_flatten();
-    extents.then(async |extent| { turn().await; extent }).boxed()
+    extents
+        .then(async |extent| {
+            turn().await;
+            extent
+        })
+        .boxed()
 }
 
 #[derive(Debug)]
