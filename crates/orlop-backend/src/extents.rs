@@ -52,6 +52,9 @@ pub trait Extents: Debug + Send + Sync {
     /// leave something that a later [`Extents::walk`] finds.
     async fn abandon(&self, id: ExtentId, at: &Checkpoint) -> Result<()>;
 
+    /// What was written of extents and not sealed, in any order.
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>>;
+
     /// Every extent that is there, and everything that was written of one and not sealed, in any
     /// order.
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>>;

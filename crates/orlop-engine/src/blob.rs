@@ -6,7 +6,8 @@ use std::time::Duration;
 use orlop_backend::{ByteStream, ExtentId};
 use orlop_oci::{Descriptor, Digest, MediaType};
 
-use crate::repository::Repository;
+use crate::lease::Reliance;
+use crate::repository::{ATTEMPTS, Repository, contended};
 use crate::state::{BlobState, Link};
 use crate::{Error, ErrorKind, Result, layout};
 
@@ -40,19 +41,40 @@ pub struct Blob {
 }
 
 impl Repository {
-    /// A blob by its digest; `None` if this repository does not have it, whoever else does.
+    /// A blob by its digest; `None` if this repository does not have it, whoever else does. Stores
+    /// nothing, so what it says may be over soon if nothing refers to the blob.
     pub async fn blob(&self, digest: &Digest) -> Result<Option<Blob>> {
-        let Some(blob) = self.store().get::<BlobState>(&layout::blob(digest)?).await? else {
-            return Ok(None);
-        };
-        let Some(extent) = blob.state.extent() else {
-            return Ok(None);
-        };
-        if !self.sees(&blob.state).await? {
-            return Ok(None);
+        let stored = self.store().get::<BlobState>(&layout::blob(digest)?).await?;
+        match stored {
+            Some(stored) if self.sees(&stored.state).await? => {
+                Ok(self.blob_in(digest, &stored.state))
+            }
+            _ => Ok(None),
         }
-        let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, blob.state.size);
-        Ok(Some(Blob { repository: self.clone(), descriptor, extent }))
+    }
+
+    /// The same for who is going to rely on it, as a client does that asks with HEAD whether it
+    /// must push the blob: it stays for half of [`Options::lease`](crate::Options::lease) at
+    /// least. Stores something only if that much of the lease is over.
+    pub async fn hold_blob(&self, digest: &Digest) -> Result<Option<Blob>> {
+        let key = layout::blob(digest)?;
+        for _ in 0..ATTEMPTS {
+            let Some(stored) = self.store().get::<BlobState>(&key).await? else {
+                return Ok(None);
+            };
+            if !self.sees(&stored.state).await? {
+                return Ok(None); // what is not seen here is not kept from here
+            }
+            if let Some(held) = self.relied_on(digest, stored, Reliance::Lease).await? {
+                return Ok(self.blob_in(digest, &held));
+            }
+        }
+        Err(contended(format_args!("blob {digest}")))
+    }
+
+    fn blob_in(&self, digest: &Digest, state: &BlobState) -> Option<Blob> {
+        let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, state.size);
+        state.extent().map(|extent| Blob { repository: self.clone(), descriptor, extent })
     }
 
     /// Whether a blob is visible here: pushed here first, or linked. A link names the extent, so

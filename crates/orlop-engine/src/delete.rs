@@ -1,8 +1,6 @@
 //! Deleting manifests and blobs. What is deleted is gone when the call returns; its bytes are a
 //! collector's to free.
 
-use std::time::Duration;
-
 use futures::TryStreamExt;
 use orlop_backend::{Key, RandomId, Removal, Swap};
 use orlop_oci::{Digest, Manifest, MediaType};
@@ -31,7 +29,7 @@ impl Repository {
             let manifest = reparse(&stored.state, digest)?;
             // Before the act: a crash behind it must leave something that a collector finds.
             let candidate = self
-                .announce(&Candidate::Manifest {
+                .announce(&Candidate {
                     repository: self.name.clone(),
                     digest: *digest,
                     incarnation: Text(incarnation),
@@ -41,7 +39,7 @@ impl Repository {
             let deleted = stored.state.deleted(incarnation);
             match self.store().swap(&key, Some(&stored.version), &deleted).await? {
                 Swap::Stored(_) => {
-                    self.tidy(&manifest, incarnation).await?;
+                    self.tidy(digest).await?;
                     return Ok(true);
                 }
                 // Nothing was deleted, so there is nothing to look at.
@@ -64,40 +62,47 @@ impl Repository {
                 return Ok(false);
             }
             self.check_unreferenced(digest).await?;
-            let candidate = Candidate::Blob { repository: self.name.clone(), digest: *digest };
-            self.announce(&candidate).await?;
-            let is_home = stored.state.home.as_ref() == Some(&self.name);
-            let hidden = if is_home {
+            if stored.state.home.as_ref() == Some(&self.name) {
+                // A link in place of the home, so that it is visible all the time.
                 let homeless = BlobState { home: None, ..stored.state.clone() };
-                let swap = self.store().swap(&key, Some(&stored.version), &homeless).await?;
-                matches!(swap, Swap::Stored(_))
-            } else {
-                true
-            };
-            if !hidden || !self.unlink(&stored.state).await? {
-                continue;
+                self.link(&homeless).await?;
+                match self.store().swap(&key, Some(&stored.version), &homeless).await? {
+                    Swap::Stored(_) => {}
+                    Swap::Conflict => continue,
+                }
             }
-            // Again, after it is out of sight: a push that saw it before has marked its edge by
-            // now, and one that comes later will not see it.
-            if let Err(denied) = self.check_unreferenced(digest).await {
-                self.link(&BlobState { home: None, ..stored.state }).await?;
-                return Err(denied);
+            if self.unlink(digest, &stored.state).await? {
+                return Ok(true);
             }
-            return Ok(true);
         }
         Err(contended(format_args!("blob {digest}")))
     }
 
-    /// Removes this repository's link to a blob, if there is one; `false` if it changed meanwhile.
-    async fn unlink(&self, blob: &BlobState) -> Result<bool> {
+    /// Removes this repository's link to a blob, unless a manifest refers to the blob; `false` if
+    /// it changed meanwhile.
+    ///
+    /// Its intention is known in the link before it looks for edges; a push that sees the link
+    /// after its own edges are marked takes the intention back. So one of the two sees the other.
+    async fn unlink(&self, digest: &Digest, blob: &BlobState) -> Result<bool> {
         let Some(extent) = blob.extent() else {
             return Ok(true);
         };
         let key = layout::link(extent, &self.name)?;
-        match self.store().get::<Link>(&key).await? {
-            Some(link) => Ok(self.store().remove(&key, &link.version).await? == Removal::Removed),
-            None => Ok(true),
+        let Some(link) = self.store().get::<Link>(&key).await? else {
+            return Ok(true);
+        };
+        let leaving = Link { is_leaving: true };
+        let Swap::Stored(version) = self.store().swap(&key, Some(&link.version), &leaving).await?
+        else {
+            return Ok(false);
+        };
+        if let Err(denied) = self.check_unreferenced(digest).await {
+            let stays = Link { is_leaving: false };
+            match self.store().swap(&key, Some(&version), &stays).await? {
+                Swap::Stored(_) | Swap::Conflict => return Err(denied),
+            }
         }
+        Ok(self.store().remove(&key, &version).await? == Removal::Removed)
     }
 
     /// Refuses if an edge says that a manifest of this repository refers to the blob. An edge
@@ -119,41 +124,42 @@ impl Repository {
     /// After a manifest was deleted: takes its tags away, clears its edges, and then the record.
     /// Everything here may be left undone by a crash and done later by a collector: an edge or a
     /// tag of an incarnation that is over means nothing.
-    async fn tidy(&self, manifest: &Manifest, incarnation: RandomId) -> Result<()> {
-        let digest = manifest.digest();
-        let mut dead = self.tidy_tags(digest, incarnation).await?;
-        dead.extend(edge_keys(&self.name, manifest, incarnation)?);
-        self.store().clear(&dead).await?;
+    pub(crate) async fn tidy(&self, digest: &Digest) -> Result<()> {
         let key = layout::manifest(&self.name, digest)?;
         for _ in 0..ATTEMPTS {
             let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
                 return Ok(());
             };
-            let tidied = stored.state.clone().tidied(incarnation);
-            if tidied == stored.state {
+            let over = stored.state.over();
+            if over.is_empty() {
                 return Ok(());
             }
-            let done = if tidied.is_blank() {
+            // All of them have the same edges but for their ids: they have the same digest.
+            let manifest = reparse(&stored.state, digest)?;
+            let mut dead = self.tidy_tags(digest, &over).await?;
+            for incarnation in &over {
+                dead.extend(edge_keys(&self.name, &manifest, *incarnation)?);
+            }
+            self.store().clear(&dead).await?;
+            let tidied = stored.state.tidied();
+            let is_done = if tidied.is_blank() {
                 self.store().remove(&key, &stored.version).await? == Removal::Removed
             } else {
                 let swap = self.store().swap(&key, Some(&stored.version), &tidied).await?;
                 matches!(swap, Swap::Stored(_))
             };
-            if done {
+            if is_done {
                 return Ok(());
             }
         }
         Ok(()) // others are at it; a collector finds what is left
     }
 
-    /// Takes away every tag that is on this incarnation, and returns their edges.
-    async fn tidy_tags(&self, digest: &Digest, incarnation: RandomId) -> Result<Vec<Key>> {
+    /// Takes away every tag that is on one of these incarnations, and returns their edges.
+    async fn tidy_tags(&self, digest: &Digest, over: &[RandomId]) -> Result<Vec<Key>> {
+        let records = &self.store().environment.records;
         let mut dead = Vec::new();
-        let mut edges = self
-            .store()
-            .environment
-            .records
-            .list(&layout::manifest_edges(&self.name, digest)?, None);
+        let mut edges = records.list(&layout::manifest_edges(&self.name, digest)?, None);
         while let Some(edge) = edges.try_next().await? {
             let Some((tag, life)) = layout::parse_tag_edge(edge.key.name()) else {
                 continue;
@@ -162,11 +168,10 @@ impl Repository {
             let Some(stored) = self.store().get::<TagState>(&key).await? else {
                 continue; // perhaps on its way: whoever sets it will see that the manifest is gone
             };
-            let is_this_life =
-                stored.state.target.as_ref().is_some_and(|target| target.incarnation.0 == life);
-            if is_this_life
-                && stored.state.is_on(digest, incarnation)
-                && self.empty_tag(&key, stored).await?
+            if stored.state.incarnation.0 == life
+                && stored.state.digest == *digest
+                && over.contains(&stored.state.manifest.0)
+                && self.store().remove(&key, &stored.version).await? == Removal::Removed
             {
                 dead.push(edge.key);
             }
@@ -178,7 +183,7 @@ impl Repository {
     async fn announce(&self, candidate: &Candidate) -> Result<Key> {
         let store = self.store();
         let now = seconds(store.environment.clock.now());
-        let key = layout::candidate(now + CANDIDATE_DELAY.as_secs(), store.random_id()?)?;
+        let key = layout::candidate(now, store.random_id()?)?;
         match store.swap(&key, None, candidate).await? {
             Swap::Stored(_) | Swap::Conflict => Ok(key), // a random name has no rival
         }
@@ -186,7 +191,7 @@ impl Repository {
 }
 
 /// The manifest of a record, from the bytes that were accepted when it was pushed.
-fn reparse(state: &ManifestState, digest: &Digest) -> Result<Manifest> {
+pub(crate) fn reparse(state: &ManifestState, digest: &Digest) -> Result<Manifest> {
     let media_type: Option<&MediaType> =
         state.header.descriptor.as_ref().map(|descriptor| &descriptor.media_type);
     Manifest::parse(state.bytes.clone(), media_type, digest.algorithm()).map_err(|invalid| {
@@ -194,6 +199,3 @@ fn reparse(state: &ManifestState, digest: &Digest) -> Result<Manifest> {
         Error::new(ErrorKind::Corrupt, message)
     })
 }
-
-/// How long a candidate is left alone at first: the act it announces takes a moment.
-const CANDIDATE_DELAY: Duration = Duration::from_mins(10);

@@ -3,8 +3,9 @@
 use orlop_backend::{ExtentId, Swap};
 use orlop_oci::{Descriptor, MediaType, Verified};
 
-use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::{BlobState, Life, Link};
+use crate::lease::Reliance;
+use crate::repository::{ATTEMPTS, Repository};
+use crate::state::{BlobState, Link};
 use crate::store::Stored;
 use crate::{Error, ErrorKind, Result, layout};
 
@@ -45,10 +46,12 @@ impl Repository {
                 None if attempted => break,
                 None => {
                     let (state, version) = match current {
-                        Some(Stored { state, version }) => (state, Some(version)),
+                        Some(Stored { state, version, .. }) => (state, Some(version)),
                         None => (BlobState::dead(), None),
                     };
                     if state.is_fenced(extent) {
+                        // It was never tried, and its session is gone.
+                        self.discard_upload(extent).await?;
                         break;
                     }
                     attempted = true;
@@ -73,30 +76,13 @@ impl Repository {
         current: Stored<BlobState>,
         uploaded: ExtentId,
     ) -> Result<bool> {
-        let Some(blob) = self.rescue_blob(verified.digest(), current).await? else {
+        let held = self.relied_on(verified.digest(), current, Reliance::Lease).await?;
+        let Some(blob) = held else {
             return Ok(false);
         };
         self.link(&blob).await?;
         self.discard_upload(uploaded).await?;
         Ok(true)
-    }
-
-    /// Takes a collector's pending decision back before relying on a blob; `None` if the record
-    /// changed meanwhile, so that the caller reads again.
-    pub(crate) async fn rescue_blob(
-        &self,
-        digest: &orlop_oci::Digest,
-        current: Stored<BlobState>,
-    ) -> Result<Option<BlobState>> {
-        if !matches!(current.state.life, Life::Condemned(_)) {
-            return Ok(Some(current.state));
-        }
-        let rescued = current.state.rescued();
-        let key = layout::blob(digest)?;
-        match self.store().swap(&key, Some(&current.version), &rescued).await? {
-            Swap::Stored(_) => Ok(Some(rescued)),
-            Swap::Conflict => Ok(None),
-        }
     }
 
     /// Makes a blob visible in this repository.
@@ -105,7 +91,7 @@ impl Repository {
             && blob.home.as_ref() != Some(&self.name)
         {
             let key = layout::link(extent, &self.name)?;
-            match self.store().swap(&key, None, &Link {}).await? {
+            match self.store().swap(&key, None, &Link { is_leaving: false }).await? {
                 Swap::Stored(_) | Swap::Conflict => {} // it is linked, whoever did it
             }
         }
@@ -117,23 +103,6 @@ impl Repository {
     pub(crate) async fn discard_upload(&self, extent: ExtentId) -> Result<()> {
         self.store().environment.extents.delete(extent).await?;
         self.store().clear(&[layout::upload(extent)?]).await
-    }
-
-    /// The live record of a blob, with a pending decision taken back.
-    pub(crate) async fn live_blob(&self, digest: &orlop_oci::Digest) -> Result<Option<BlobState>> {
-        let key = layout::blob(digest)?;
-        for _ in 0..ATTEMPTS {
-            let Some(current) = self.store().get::<BlobState>(&key).await? else {
-                return Ok(None);
-            };
-            if current.state.extent().is_none() {
-                return Ok(None);
-            }
-            if let Some(blob) = self.rescue_blob(digest, current).await? {
-                return Ok(Some(blob));
-            }
-        }
-        Err(contended(format_args!("blob {digest}")))
     }
 }
 

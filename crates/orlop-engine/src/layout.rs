@@ -52,6 +52,19 @@ pub(crate) fn uploads() -> Result<Prefix> {
     Ok(Prefix::new(["u"])?)
 }
 
+/// The edges of a blob in all repositories.
+pub(crate) fn all_blob_edges(blob: &Digest) -> Result<Prefix> {
+    Ok(Prefix::new(["e", &dashed(blob)])?)
+}
+
+/// The repository, the manifest and its incarnation, from the key of a blob's edge.
+pub(crate) fn parse_blob_edge(key: &Key) -> Option<(RepositoryName, Digest, RandomId)> {
+    let mut segments = key.as_str().split('/').skip(2);
+    let repository = unflat(segments.next()?)?;
+    let (manifest, incarnation) = parse_edge_name(segments.next()?)?;
+    Some((repository, manifest, incarnation))
+}
+
 pub(crate) fn upload(extent: ExtentId) -> Result<Key> {
     Ok(uploads()?.key(&extent.to_string())?)
 }
@@ -126,10 +139,26 @@ pub(crate) fn behind_edges_of(manifest: &Digest) -> String {
     format!("{}~", dashed(manifest)) // `~` is greater than the dot that follows
 }
 
-pub(crate) fn candidate(not_before_secs: u64, id: RandomId) -> Result<Key> {
+pub(crate) fn candidate(announced_secs: u64, id: RandomId) -> Result<Key> {
     let id = id.to_string();
     let shard = format!("{:x}", id.as_bytes()[0] & 0xf);
-    Ok(Key::new(["q", &shard, &format!("{not_before_secs:010}-{id}")])?)
+    Ok(Key::new([CANDIDATES, &shard, &format!("{announced_secs:010}-{id}")])?)
+}
+
+/// Where everything is that a collector looks at. It begins somewhere else each time, so that
+/// several collectors meet seldom.
+pub(crate) fn collected(random: RandomId) -> Result<Vec<Prefix>> {
+    let mut places = vec![uploads()?];
+    for shard in 0..16 {
+        places.push(Prefix::new([CANDIDATES, &format!("{shard:x}")])?);
+    }
+    let first = random.to_string().bytes().map(usize::from).sum::<usize>() % places.len();
+    places.rotate_left(first);
+    Ok(places)
+}
+
+pub(crate) fn is_candidate(key: &Key) -> bool {
+    key.as_str().split('/').next() == Some(CANDIDATES)
 }
 
 /// A repository's name as one segment. `!` sorts before all characters of a name.
@@ -141,6 +170,8 @@ pub(crate) fn flat(repository: &RepositoryName) -> String {
 pub(crate) fn unflat(segment: &str) -> Option<RepositoryName> {
     segment.replace('!', "/").parse().ok()
 }
+
+const CANDIDATES: &str = "q";
 
 fn dashed(digest: &Digest) -> String {
     format!("{}-{}", digest.algorithm(), digest.encoded())

@@ -10,11 +10,12 @@
 //! pointed to is stored before the pointer, and removed after it.
 
 mod blob;
+mod collect;
 mod delete;
 mod error;
 mod install;
 mod layout;
-mod leftovers;
+mod lease;
 mod manifest;
 mod mount;
 mod options;
@@ -30,8 +31,8 @@ mod tag;
 mod upload;
 
 pub use blob::Blob;
+pub use collect::{CollectOptions, Collected, Kept, Observer, Unreadable};
 pub use error::{Error, ErrorKind, Result};
-pub use leftovers::AbortedUploads;
 pub use manifest::StoredManifest;
 pub use mount::{Access, MountFrom};
 pub use options::{Condition, Deletes, Options, PutManifest, References};

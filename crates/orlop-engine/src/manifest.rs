@@ -27,10 +27,11 @@ impl Repository {
             Reference::Tag(tag) => {
                 let key = layout::tag(&self.name, tag)?;
                 let stored = self.store().get::<TagState>(&key).await?;
-                let Some(target) = stored.and_then(|stored| stored.state.target) else {
+                let Some(TagState { digest, manifest, .. }) = stored.map(|stored| stored.state)
+                else {
                     return Ok(None);
                 };
-                (target.digest, Some(target.manifest.0))
+                (digest, Some(manifest.0))
             }
         };
         self.read_manifest(&digest, incarnation).await

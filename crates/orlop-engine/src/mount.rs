@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use orlop_oci::{Descriptor, Digest, MediaType, RepositoryName};
 
+use crate::lease::Reliance;
 use crate::repository::Repository;
 use crate::state::BlobState;
 use crate::{Result, layout};
@@ -49,7 +50,7 @@ impl Repository {
     /// # Ok::<(), orlop_engine::Error>(()) }).unwrap();
     /// ```
     pub async fn mount(&self, digest: &Digest, from: MountFrom<'_>) -> Result<Option<Descriptor>> {
-        let Some(blob) = self.live_blob(digest).await? else {
+        let Some(blob) = self.live_blob(digest, Reliance::Lease).await? else {
             return Ok(None);
         };
         let is_there = match from {

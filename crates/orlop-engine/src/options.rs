@@ -1,5 +1,7 @@
 //! The policies of a registry, and of a single call.
 
+use std::time::Duration;
+
 use orlop_oci::{Digest, Tag};
 
 /// How a registry behaves where the spec leaves it open.
@@ -12,6 +14,11 @@ pub struct Options {
     pub references: References,
     /// Whether tags, manifests and blobs can be deleted.
     pub deletes: Deletes,
+    /// How long a blob stays for sure, without anything that refers to it, after somebody was told
+    /// that it is there: the time a client has from its first look, or from its upload, to the
+    /// manifest. Collectors must not be told a shorter one; if they are, a push may have to send
+    /// a blob again, and nothing else happens.
+    pub lease: Duration,
 }
 
 impl Default for Options {
@@ -20,6 +27,7 @@ impl Default for Options {
             manifest_bytes_max: 4 << 20,
             references: References::Sparse,
             deletes: Deletes::Allowed,
+            lease: LEASE,
         }
     }
 }
@@ -74,3 +82,6 @@ pub enum Condition {
     /// On this manifest.
     Is(Digest),
 }
+
+/// A day: longer than the longest push.
+pub(crate) const LEASE: Duration = Duration::from_hours(24);

@@ -98,13 +98,9 @@ impl Repository {
         };
         self.make().await?;
         let (state, version) = match current {
-            Some(Stored { state, version }) => (state, Some(version)),
+            Some(Stored { state, version, .. }) => (state, Some(version)),
             None => (ManifestState::empty(), None),
         };
-        if state.is_fenced(incarnation) {
-            store.clear(&edges).await?; // the incarnation was never tried, and cannot be any more
-            return Ok(None);
-        }
         let key = layout::manifest(&self.name, manifest.digest())?;
         let state = state.pushed(incarnation, manifest.descriptor(), manifest.bytes().clone());
         // The one attempt of this incarnation. If it fails with an error, it may still happen,

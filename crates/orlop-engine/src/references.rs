@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use orlop_backend::{Key, RandomId};
+use orlop_backend::{Key, RandomId, Swap};
 use orlop_oci::{Digest, Manifest, RepositoryName, Role};
 
-use crate::repository::Repository;
+use crate::lease::Reliance;
+use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::state::{BlobState, Link};
 use crate::{Error, ErrorKind, References, Result, layout};
 
 /// The keys of all edges that an incarnation of a manifest makes. The only function that knows
@@ -101,8 +103,8 @@ impl Repository {
         role: Role,
         policy: References,
     ) -> Result<Option<Key>> {
-        let blob = match self.live_blob(digest).await? {
-            Some(blob) if self.sees(&blob).await? => Some(blob),
+        let blob = match self.live_blob(digest, Reliance::Edge).await? {
+            Some(blob) if self.keeps(&blob).await? => Some(blob),
             _ => None,
         };
         match blob.and_then(|blob| blob.extent()) {
@@ -112,6 +114,30 @@ impl Repository {
             }
             None => Err(self.missing(manifest, "blob", digest)),
         }
+    }
+
+    /// Whether a blob is visible here and stays so: takes back what a delete is about to do.
+    async fn keeps(&self, blob: &BlobState) -> Result<bool> {
+        let Some(extent) = blob.extent() else {
+            return Ok(false);
+        };
+        if blob.home.as_ref() == Some(&self.name) {
+            return Ok(true);
+        }
+        let key = layout::link(extent, &self.name)?;
+        for _ in 0..ATTEMPTS {
+            let Some(link) = self.store().get::<Link>(&key).await? else {
+                return Ok(false);
+            };
+            if !link.state.is_leaving {
+                return Ok(true);
+            }
+            let stays = Link { is_leaving: false };
+            if let Swap::Stored(_) = self.store().swap(&key, Some(&link.version), &stays).await? {
+                return Ok(true);
+            }
+        }
+        Err(contended(format_args!("extent {extent}")))
     }
 
     fn missing(&self, manifest: &Manifest, what: &str, target: &Digest) -> Error {

@@ -1,5 +1,7 @@
 //! Typed access to records.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 use orlop_backend::{
     Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, Key, RandomId,
@@ -25,6 +27,8 @@ pub(crate) trait State: Sized {
 pub(crate) struct Stored<T> {
     pub(crate) state: T,
     pub(crate) version: Version,
+    /// When it was stored, by the store's own clock.
+    pub(crate) modified: SystemTime,
 }
 
 impl Store {
@@ -36,7 +40,7 @@ impl Store {
             let message = format!("record {key} is corrupt: {reason}");
             BackendError::new(BackendErrorKind::Corrupt, message)
         })?;
-        Ok(Some(Stored { state, version: record.version }))
+        Ok(Some(Stored { state, version: record.version, modified: record.modified }))
     }
 
     /// Stores `state` if the record is still the one that was read; `None` for absent.
@@ -64,6 +68,11 @@ impl Store {
 
     pub(crate) async fn clear(&self, keys: &[Key]) -> Result<()> {
         Ok(self.environment.records.clear(keys).await?)
+    }
+
+    /// How long ago something was stored. No safety rests on it: clocks may disagree.
+    pub(crate) fn age(&self, modified: SystemTime) -> Duration {
+        self.environment.clock.now().duration_since(modified).unwrap_or_default()
     }
 
     pub(crate) fn random_id(&self) -> Result<RandomId> {

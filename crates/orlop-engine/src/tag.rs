@@ -5,7 +5,7 @@ use orlop_backend::{Key, RandomId, Removal, Swap};
 use orlop_oci::{Digest, Tag};
 
 use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::{TagState, TagTarget, Text};
+use crate::state::{TagState, Text};
 use crate::store::Stored;
 use crate::{Condition, Error, ErrorKind, Page, Result, layout};
 
@@ -56,31 +56,16 @@ impl Repository {
         for _ in 0..ATTEMPTS {
             let stored = self.store().get::<TagState>(&key).await?;
             self.check(tag, stored.as_ref(), condition).await?;
-            let Some(stored) = stored else {
+            let Some(Stored { state, version, .. }) = stored else {
                 return Ok(false);
             };
-            let Some(target) = stored.state.target.clone() else {
-                return Ok(false);
-            };
-            if self.empty_tag(&key, stored).await? {
-                let edge = layout::tag_edge(&self.name, &target.digest, tag, target.incarnation.0)?;
+            if self.store().remove(&key, &version).await? == Removal::Removed {
+                let edge = layout::tag_edge(&self.name, &state.digest, tag, state.incarnation.0)?;
                 self.store().clear(&[edge]).await?;
                 return Ok(true);
             }
         }
         Err(contended(format_args!("tag {tag} of {}", self.name)))
-    }
-
-    /// Takes a tag's target away if the record is still the one that was read. The record goes
-    /// with it, unless it holds fences that must be kept up.
-    pub(crate) async fn empty_tag(&self, key: &Key, stored: Stored<TagState>) -> Result<bool> {
-        if stored.state.fenced.is_empty() {
-            let removal = self.store().remove(key, &stored.version).await?;
-            return Ok(removal == Removal::Removed);
-        }
-        let empty = TagState { target: None, ..stored.state };
-        let swap = self.store().swap(key, Some(&stored.version), &empty).await?;
-        Ok(matches!(swap, Swap::Stored(_)))
     }
 
     /// Gives each tag an incarnation, after a first look at whether `condition` holds, so that a
@@ -121,34 +106,29 @@ impl Repository {
                 store.clear(&[edge]).await?;
                 return Err(error);
             }
-            let (state, version) = match current {
-                Some(Stored { state, version }) => (state, Some(version)),
-                None => (TagState::empty(), None),
-            };
-            if state.is_on(digest, manifest) {
+            if let Some(current) = &current
+                && current.state.is_on(digest, manifest)
+            {
                 return store.clear(&[edge]).await; // it is set; the edge was not needed
             }
-            if !state.is_fenced(incarnation) {
-                let target = TagTarget {
-                    digest: *digest,
-                    manifest: Text(manifest),
-                    incarnation: Text(incarnation),
-                };
-                let displaced = state.target.clone();
-                let next = TagState { target: Some(target), ..state };
-                // The one attempt of this incarnation; after an error it may still happen.
-                let is_set = match store.swap(&key, version.as_ref(), &next).await? {
-                    Swap::Stored(_) => true,
-                    // Another one's, or the echo of our own.
-                    Swap::Conflict => {
-                        let now = store.get::<TagState>(&key).await?;
-                        let now = now.and_then(|now| now.state.target);
-                        now.is_some_and(|now| now.incarnation.0 == incarnation)
-                    }
-                };
-                if is_set {
-                    return self.settle(&tag, digest, manifest, displaced).await;
+            let next = TagState {
+                digest: *digest,
+                manifest: Text(manifest),
+                incarnation: Text(incarnation),
+            };
+            let version = current.as_ref().map(|current| &current.version);
+            // The one attempt of this incarnation; after an error it may still happen.
+            let is_set = match store.swap(&key, version, &next).await? {
+                Swap::Stored(_) => true,
+                // Another one's, or the echo of our own.
+                Swap::Conflict => {
+                    let now = store.get::<TagState>(&key).await?;
+                    now.is_some_and(|now| now.state.incarnation.0 == incarnation)
                 }
+            };
+            if is_set {
+                let displaced = current.map(|current| current.state);
+                return self.settle(&tag, digest, manifest, displaced).await;
             }
             // Lost: this incarnation is over, and so is its edge. Try with a new one.
             store.clear(&[edge]).await?;
@@ -166,7 +146,7 @@ impl Repository {
         tag: &Tag,
         digest: &Digest,
         manifest: RandomId,
-        displaced: Option<TagTarget>,
+        displaced: Option<TagState>,
     ) -> Result<()> {
         if let Some(old) = displaced {
             let edge = layout::tag_edge(&self.name, &old.digest, tag, old.incarnation.0)?;
@@ -179,7 +159,9 @@ impl Repository {
         if let Some(stored) = self.store().get::<TagState>(&key).await?
             && stored.state.is_on(digest, manifest)
         {
-            self.empty_tag(&key, stored).await?;
+            match self.store().remove(&key, &stored.version).await? {
+                Removal::Removed | Removal::Conflict => {} // it is on something else by now
+            }
         }
         Err(error)
     }
@@ -202,12 +184,10 @@ impl Repository {
         if condition == Condition::Any {
             return Ok(());
         }
-        let target = current.and_then(|current| current.state.target.as_ref());
-        let found = match target {
-            Some(target) => self
-                .read_manifest(&target.digest, Some(target.manifest.0))
-                .await?
-                .map(|_| target.digest),
+        let found = match current.map(|current| &current.state) {
+            Some(TagState { digest, manifest, .. }) => {
+                self.read_manifest(digest, Some(manifest.0)).await?.map(|_| *digest)
+            }
             None => None,
         };
         let (holds, expected) = match condition {

@@ -82,7 +82,7 @@ impl Repository {
     /// stays as it is. Costs one read; to learn how far an upload has come, look at
     /// [`Upload::offset`] and drop it.
     pub async fn resume_upload(&self, id: &UploadId, at: Option<u64>) -> Result<Option<Upload>> {
-        let Some(Stored { state, version }) =
+        let Some(Stored { state, version, .. }) =
             self.store().get::<Session>(&layout::upload(id.0)?).await?
         else {
             return Ok(None);
@@ -186,7 +186,8 @@ impl Upload {
             if let Some(appender) = &mut self.appender {
                 self.is_torn = true;
                 // The appender writes in the background while this thread hashes.
-                appender.write(bytes.clone()).await?;
+                let written = appender.write(bytes.clone()).await;
+                self.unless_overtaken(written).await?;
                 self.hasher.update(&bytes);
                 self.is_torn = false;
             }
@@ -200,7 +201,8 @@ impl Upload {
     pub async fn pause(mut self) -> Result<u64> {
         self.check_whole()?;
         if let Some(appender) = &mut self.appender {
-            let checkpoint = appender.checkpoint().await?;
+            let checkpoint = appender.checkpoint().await;
+            let checkpoint = self.unless_overtaken(checkpoint).await?;
             self.session.advance(&self.hasher, &checkpoint);
             // The claim is held until the session says how far it has come: whoever claims
             // before that would go on at the old offset and destroy what is acknowledged here.
@@ -292,6 +294,18 @@ impl Upload {
         Ok(())
     }
 
+    /// A failure to write may come of somebody else's having given the upload up, or having gone on
+    /// with it; then that is what the caller should hear.
+    async fn unless_overtaken<T>(&mut self, written: orlop_backend::Result<T>) -> Result<T> {
+        match written {
+            Ok(written) => Ok(written),
+            Err(error) => {
+                self.check_newest().await?;
+                Err(error.into())
+            }
+        }
+    }
+
     /// Fails if anybody else has changed the session since this caller read it.
     async fn check_newest(&mut self) -> Result<()> {
         if self.session.stage != Stage::Open {
@@ -301,7 +315,11 @@ impl Upload {
         let current = self.repository.store().get::<Session>(&key).await?;
         match current {
             Some(current) if current.version == self.version => Ok(()),
-            _ => Err(self.conflict("somebody else has gone on with it")),
+            Some(_) => Err(self.conflict("somebody else has gone on with it")),
+            None => {
+                let message = format!("upload {} was given up", self.id());
+                Err(Error::new(ErrorKind::UploadUnknown, message))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
@@ -104,6 +105,10 @@ impl Extents for FsExtents {
         let volume = self.volume.clone();
         let path = self.volume.layout.open_extent(id);
         blocking(move || volume.delete_files(vec![path])).await
+    }
+
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        self.walk().try_filter(|entry| ready(entry.state == ExtentState::Open)).boxed()
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {

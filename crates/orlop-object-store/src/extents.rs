@@ -146,15 +146,16 @@ impl Extents for ObjectExtents {
         bucket.delete(pieces).await
     }
 
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        let open = stream::once(self.beside()).map_ok(|beside| stream::iter(beside.open()));
+        open.try_flatten().boxed()
+    }
+
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
         stream::once(self.beside())
             .map_ok(move |beside| {
-                let with_index = beside.with_index.clone();
-                let sealed = self.sealed(with_index);
-                let open = beside.open.into_iter().map(|(id, modified)| {
-                    Ok(ExtentEntry { id, state: ExtentState::Open, modified })
-                });
-                sealed.chain(stream::iter(open))
+                let sealed = self.sealed(beside.with_index.clone());
+                sealed.chain(stream::iter(beside.open()))
             })
             .try_flatten()
             .boxed()
@@ -167,6 +168,13 @@ struct Beside {
     with_index: HashSet<ExtentId>,
     /// Extents that have something that is not sealed.
     open: HashMap<ExtentId, SystemTime>,
+}
+
+impl Beside {
+    fn open(self) -> impl Iterator<Item = Result<ExtentEntry>> {
+        let entry = |(id, modified)| Ok(ExtentEntry { id, state: ExtentState::Open, modified });
+        self.open.into_iter().map(entry)
+    }
 }
 
 impl ObjectExtents {

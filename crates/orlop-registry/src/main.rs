@@ -22,7 +22,7 @@ struct Cli {
 enum Command {
     /// Serve a registry over HTTP until SIGTERM or Ctrl-C.
     Serve(Serve),
-    /// Free what uploads have left behind, while everything goes on.
+    /// Free what nothing refers to, while everything goes on.
     Gc(Gc),
 }
 

@@ -74,8 +74,9 @@ pub mod object_store {
 
 pub use orlop_backend::Environment;
 pub use orlop_engine::{
-    AbortedUploads, Access, Blob, Condition, Deletes, Error, ErrorKind, MountFrom, Options, Page,
-    PutManifest, References, Registry, Repository, Result, StoredManifest, Upload, UploadId,
+    Access, Blob, CollectOptions, Collected, Condition, Deletes, Error, ErrorKind, Kept, MountFrom,
+    Observer, Options, Page, PutManifest, References, Registry, Repository, Result, StoredManifest,
+    Unreadable, Upload, UploadId,
 };
 pub use orlop_oci::{
     Algorithm, Descriptor, Digest, Edge, Hasher, Invalid, Manifest, MediaType, Reference,

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 use super::lock;
 use crate::{
@@ -91,6 +92,10 @@ impl Extents for MemoryExtents {
             extents.remove(&id);
         }
         Ok(())
+    }
+
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        self.walk().try_filter(|entry| ready(entry.state == ExtentState::Open)).boxed()
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {

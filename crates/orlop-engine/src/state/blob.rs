@@ -62,6 +62,22 @@ impl BlobState {
         Self { life: Life::Live(Text(extent)), size, home: Some(home), ..self }
     }
 
+    /// Whether the extent was the blob's at some time, and may be it still.
+    pub(crate) fn had(&self, extent: ExtentId) -> bool {
+        self.extent() == Some(extent) || self.trash.contains(&Text(extent))
+    }
+
+    /// A digest whose bytes are to be deleted.
+    pub(crate) fn died(mut self, extent: Text<ExtentId>) -> Self {
+        self.trash.push(extent);
+        Self { life: Life::Dead, size: 0, home: None, ..self }
+    }
+
+    /// Whether nothing would be lost if the record went: no trash to delete, no fence to keep up.
+    pub(crate) fn is_blank(&self) -> bool {
+        self == &Self::dead()
+    }
+
     /// The same blob with a pending decision taken back.
     pub(crate) fn rescued(mut self) -> Self {
         if let Life::Condemned(extent) = self.life {

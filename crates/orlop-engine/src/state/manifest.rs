@@ -95,10 +95,19 @@ impl ManifestState {
         self
     }
 
-    /// The same record after the edges of an incarnation were cleared.
-    pub(crate) fn tidied(mut self, id: RandomId) -> Self {
-        self.header.trash.retain(|trash| trash.0 != id);
-        if self.header.life == Incarnation::Deleted(Text(id)) {
+    /// The incarnations whose edges are still to be cleared.
+    pub(crate) fn over(&self) -> Vec<RandomId> {
+        let deleted = match self.header.life {
+            Incarnation::Deleted(id) => Some(id),
+            _ => None,
+        };
+        self.header.trash.iter().copied().chain(deleted).map(|id| id.0).collect()
+    }
+
+    /// The same record after the edges of all that is over were cleared.
+    pub(crate) fn tidied(mut self) -> Self {
+        self.header.trash.clear();
+        if let Incarnation::Deleted(_) = self.header.life {
             self.header.life = Incarnation::Empty;
             self.header.descriptor = None;
             self.bytes = Bytes::new();

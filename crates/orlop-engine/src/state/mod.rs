@@ -17,7 +17,7 @@ pub(crate) use manifest::{Incarnation, ManifestState};
 pub(crate) use session::seconds;
 pub(crate) use session::{Session, Stage};
 pub(crate) use small::{Link, RepositoryState, StoreState};
-pub(crate) use tag::{TagState, TagTarget};
+pub(crate) use tag::TagState;
 pub(crate) use text::Text;
 
 use bytes::Bytes;

@@ -17,7 +17,12 @@ pub(crate) struct StoreState {
 
 /// That an extent is visible in a repository. The key says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Link {}
+pub(crate) struct Link {
+    /// Whether somebody is about to remove it, and looks whether it is needed. Until then it
+    /// counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_leaving: bool,
+}
 
 /// That a repository exists. The key says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -70,6 +70,10 @@ impl Extents for CountedExtents {
         self.inner.abandon(id, at).await
     }
 
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        self.inner.walk_open()
+    }
+
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
         self.inner.walk()
     }

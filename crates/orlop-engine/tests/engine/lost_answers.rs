@@ -13,7 +13,7 @@ use orlop_backend::{
     Entry, Environment, Error, Expected, Key, Prefix, Record, Records, Removal, Result, Swap,
     Version,
 };
-use orlop_engine::{Condition, ErrorKind};
+use orlop_engine::{CollectOptions, Condition, ErrorKind};
 use orlop_oci::Algorithm;
 
 use crate::fixture::{
@@ -119,10 +119,10 @@ async fn an_abort_that_was_cut_off_is_finished_by_the_next_one() {
             upload.write("abandoned".into()).await.unwrap();
             upload.pause().await.unwrap();
             lossy.until.store(lost, Ordering::Relaxed);
-            faulty.abort_uploads(Duration::ZERO).await.unwrap_err();
+            faulty.collect(&IDLE, &()).await.unwrap_err();
 
             let again = open(sound.clone()).await;
-            again.abort_uploads(Duration::ZERO).await.unwrap();
+            again.collect(&IDLE, &()).await.unwrap();
             assert_eq!(extents(&sound).await, []);
             assert_eq!(keys(&sound, "u").await, []);
         }
@@ -163,3 +163,10 @@ async fn check(store: &Environment) {
         }
     }
 }
+
+const IDLE: CollectOptions = CollectOptions {
+    lease: Duration::from_hours(1),
+    upload_idle: Duration::ZERO,
+    dry_run: false,
+    at_once: 1,
+};

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
 mod blobs;
+mod collect;
 mod counting;
 mod fixture;
 mod leftovers;
 mod lists;
 mod lost_answers;
 mod manifests;
+mod schedules;
 mod slow;
 mod tags;
 mod uploads;

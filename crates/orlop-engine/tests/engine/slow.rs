@@ -44,6 +44,10 @@ impl Extents for Slow {
         self.0.abandon(id, at).await
     }
 
+    fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
+        self.0.walk_open()
+    }
+
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
         self.0.walk()
     }

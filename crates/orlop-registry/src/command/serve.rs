@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use orlop::{Options, References, Registry};
+use orlop::{CollectOptions, Options, References, Registry};
 use orlop_registry::Server;
 use tokio::net::TcpListener;
+
+use super::gc::{CollectArgs, in_words};
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,12 @@ pub(crate) struct Serve {
     #[arg(long, env = "ORLOP_REDIRECT", value_name = "TTL", value_parser = humantime::parse_duration)]
     #[arg(num_args = 0..=1, default_missing_value = "15m")]
     redirect: Option<Duration>,
+    /// Free what nothing refers to, again and again, with so much time in between.
+    #[arg(long, env = "ORLOP_GC_EVERY", value_name = "DURATION")]
+    #[arg(value_parser = humantime::parse_duration)]
+    gc_every: Option<Duration>,
+    #[command(flatten)]
+    collect: CollectArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,9 +56,14 @@ impl From<ReferencesArg> for References {
 
 impl Serve {
     pub(crate) async fn run(self) -> super::Result {
-        let options = Options { references: self.references.into(), ..Options::default() };
+        let collect = self.collect.options();
+        let references = self.references.into();
+        let options = Options { references, lease: collect.lease, ..Options::default() };
         let store = self.store.store;
         let registry = Registry::open(store.open().await?, options).await?;
+        if let Some(every) = self.gc_every {
+            tokio::spawn(collect_every(registry.clone(), collect, every));
+        }
         let mut server = Server::new(registry);
         if let Some(ttl) = self.redirect {
             server = server.with_redirects(ttl);
@@ -65,5 +78,16 @@ impl Serve {
         out.flush()?;
         orlop_registry::serve(listener, server, drain).await;
         Ok(())
+    }
+}
+
+/// Collects for as long as the server lives; one that fails is tried again at the next time.
+async fn collect_every(registry: Registry, options: CollectOptions, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        match registry.collect(&options, &()).await {
+            Ok(done) => tracing::info!("collected: {}", in_words(&done, false).replace('\n', "; ")),
+            Err(error) => tracing::warn!(%error, "a collection failed"),
+        }
     }
 }

@@ -1,0 +1,117 @@
+//! The engine's own code under schedules that a seed decides: pushers, deleters and collectors,
+//! each call to the store a step, with crashes, lost answers and requests that come late.
+
+mod stepped;
+mod world;
+
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use futures::FutureExt;
+use orlop_backend::Environment;
+
+use self::stepped::{Stage, stepped};
+use self::world::{EAGER, Told, check_clean};
+use crate::fixture::open;
+
+type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
+
+/// What is tried with a seed.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    pushers: usize,
+    deleters: usize,
+    collectors: usize,
+    /// One in so many changes gets lost or comes late.
+    trouble: usize,
+    /// Whether somebody dies in the middle.
+    crashes: bool,
+}
+
+fn run(seed: u64, plan: Plan) -> usize {
+    let store = Environment::memory();
+    let stage = Stage::new(seed, plan.trouble);
+    let dice = &stage.dice;
+    let told = Told::default();
+    open(store.clone()).now_or_never().unwrap();
+    let mut tasks: Vec<Task<'_>> = Vec::new();
+    for _ in 0..plan.pushers {
+        tasks.push(Box::pin(async {
+            let registry = open(stepped(&store, &stage)).await;
+            for _ in 0..3 {
+                told.push(&registry, dice).await;
+            }
+        }));
+    }
+    for _ in 0..plan.deleters {
+        tasks.push(Box::pin(async {
+            let registry = open(stepped(&store, &stage)).await;
+            for _ in 0..3 {
+                told.delete(&registry, dice).await;
+            }
+        }));
+    }
+    for _ in 0..plan.collectors {
+        tasks.push(Box::pin(async {
+            let registry = open(stepped(&store, &stage)).await;
+            for _ in 0..3 {
+                let _ = registry.collect(&EAGER, &()).await; // a lost answer ends a run
+            }
+        }));
+    }
+    let mut context = Context::from_waker(Waker::noop());
+    let mut steps = 0;
+    while !tasks.is_empty() {
+        steps += 1;
+        assert!(steps < 1_000_000, "it never ends");
+        let chosen = dice.throw(tasks.len());
+        if tasks[chosen].as_mut().poll(&mut context).is_ready() || plan.crashes && dice.one_in(200)
+        {
+            drop(tasks.swap_remove(chosen));
+        }
+        if dice.one_in(30) {
+            stage.deliver().now_or_never().unwrap();
+        }
+        if dice.one_in(20) {
+            told.check(&store);
+        }
+    }
+    drop(tasks);
+    told.check(&store);
+    check_clean(&store);
+    told.check(&store);
+    let pushes = *told.pushes.borrow();
+    pushes
+}
+
+/// Runs a plan with many seeds; one that fails is named by the panic.
+fn many(plan: Plan) {
+    let first = std::env::var("ORLOP_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = match first {
+        Some(seed) => seed..seed + 1,
+        None => 0..std::env::var("ORLOP_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap()),
+    };
+    let mut pushes = 0;
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(|| run(seed, plan));
+        pushes += outcome.unwrap_or_else(|_| panic!("ORLOP_SEED={seed} fails with {plan:?}"));
+    }
+    assert!(pushes > 0, "no push was ever told that it succeeded");
+}
+
+const SEEDS: u64 = 300;
+
+#[test]
+fn pushes_deletes_and_two_collectors() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false });
+}
+
+#[test]
+fn the_same_with_crashes() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true });
+}
+
+#[test]
+fn the_same_with_lost_answers_and_late_requests() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true });
+}
