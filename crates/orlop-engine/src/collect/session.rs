@@ -114,20 +114,35 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Gives up what is open of an extent that has no session.
-    ///
-    /// A session is there before the first byte and goes after the last one, and its name is used
-    /// once: who finds bytes first and then no session knows that there will be none.
+    /// Gives up what is open of an extent that nobody writes to any more.
     pub(super) async fn leftover(&self, extent: ExtentId) -> Result<Collected> {
-        let store = self.store();
         let mut done = Collected::default();
-        if store.environment.records.get(&layout::upload(extent)?).await?.is_none() {
-            done.leftovers += 1;
-            if !self.options.dry_run {
-                store.environment.extents.abandon(extent, &Checkpoint::start()).await?;
+        match self.is_written(extent).await {
+            Ok(true) => {}
+            Ok(false) if self.options.dry_run => done.leftovers += 1,
+            Ok(false) => {
+                let extents = &self.store().environment.extents;
+                extents.abandon(extent, &Checkpoint::start()).await?;
+                done.leftovers += 1;
             }
+            Err(error) => done.set_aside(&layout::upload(extent)?, error)?,
         }
         Ok(done)
+    }
+
+    /// Whether somebody may still write to an extent.
+    ///
+    /// A session is there before the first byte and goes after the last one, and its name is used
+    /// once: who finds bytes first and then no session knows that there will be none. One that has
+    /// become a blob is sealed.
+    async fn is_written(&self, extent: ExtentId) -> Result<bool> {
+        let session = self.store().get::<Session>(&layout::upload(extent)?).await?;
+        let Some(Session { stage: Stage::Sealed(digest), .. }) = session.as_ref().map(|s| &s.state)
+        else {
+            return Ok(session.is_some());
+        };
+        let blob = self.store().get::<BlobState>(&layout::blob(digest)?).await?;
+        Ok(!blob.is_some_and(|blob| blob.state.had(extent)))
     }
 }
 

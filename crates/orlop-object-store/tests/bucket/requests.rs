@@ -35,7 +35,7 @@ async fn push_at_once(repository: &Repository, content: &Bytes) -> Descriptor {
 /// As a server does it for POST, PATCH and PUT, which is what clients do.
 async fn push(repository: &Repository, content: &Bytes) -> Descriptor {
     let digest = Digest::of(Algorithm::Sha256, content);
-    assert!(repository.blob(&digest).await.unwrap().is_none());
+    assert!(repository.hold_blob(&digest).await.unwrap().is_none());
     let upload = repository.begin_upload(Algorithm::Sha256).await.unwrap();
     let id = upload.id();
     let mut upload = repository.resume_upload(&id, None).await.unwrap().unwrap();
@@ -118,14 +118,14 @@ async fn requests_per_operation() {
     assert!(cold.puts <= 11 * 6 + 14, "{cold:?}");
 
     for blob in &blobs {
-        assert!(a.blob(&blob.digest).await.unwrap().is_some());
+        assert!(a.hold_blob(&blob.digest).await.unwrap().is_some());
     }
     a.put_manifest(&manifest, &tagged("v1")).await.unwrap();
     let again = table.row("push it again");
     assert!(again.puts <= 2, "{again:?}");
 
     for blob in &blobs {
-        assert!(a.blob(&blob.digest).await.unwrap().is_some());
+        assert!(a.hold_blob(&blob.digest).await.unwrap().is_some());
     }
     let mut other = blobs.clone();
     other.reverse();
@@ -143,7 +143,7 @@ async fn requests_per_operation() {
     }
     assert_eq!(table.row("pull it by tag").gets, 2 + 11 * 2);
 
-    a.blob(&blobs[1].digest).await.unwrap().unwrap();
+    a.hold_blob(&blobs[1].digest).await.unwrap().unwrap();
     assert_eq!(table.row("HEAD of a blob").all(), 1);
     a.manifest(&"v1".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(table.row("HEAD of a tag").all(), 2);
