@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What s3.sh and s3_commit.sh share: servers with what they need, a client, and medians. `work` is
 # a directory that goes at the end, together with the processes in `children`.
+# shellcheck disable=SC2034 # what functions set is for whoever sources this
 set -eEuo pipefail
 export LC_ALL=C # one order for every sort, and points in numbers
 cd "${BASH_SOURCE%/*}/.."
@@ -9,10 +10,14 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/orlop.XXXXXX")
 declare -A children=() # process ids, by name
 key=$(openssl rand -hex 16) # of the bytes of this run
 
+# By how much large blobs are longer than they are called, so that a commit has a rest to send, as
+# it has in life.
+readonly REST_BYTES=1000003
+
 finish() {
     local status=$? name
     trap - EXIT ERR
-    if [[ $status != 0 ]]; then tail -n 20 "$work"/*.log >&2 || true; fi
+    if [[ $status != 0 ]]; then tail -n 20 "$work"/*.log >&2 2>/dev/null || true; fi
     for name in "${!children[@]}"; do stop "$name"; done
     remove "$work"
     exit "$status"
@@ -32,6 +37,14 @@ stop() {
     wait "${children[$1]}" || true
     unset "children[$1]"
 } 2>/dev/null
+
+# need COMMAND...
+need() {
+    local command
+    for command; do
+        command -v "$command" >/dev/null || { echo "FAILED $0: expected $command" >&2 && exit 1; }
+    done
+}
 
 build_orlop() {
     if [[ ${ORLOP_BIN:-} ]]; then
@@ -54,8 +67,10 @@ stop_s3() {
     remove "$work/s3"
 }
 
-# Starts a proxy before the S3 server, which writes every request to $work/requests; sets `proxy_url`.
+# Starts a proxy before the S3 server, which writes every request to $work/requests; sets
+# `proxy_url`.
 start_proxy() {
+    : >"$work/proxy-url"
     python3 benches/s3_proxy.py "$s3_url" "$work/requests" >"$work/proxy-url" 2>"$work/proxy.log" &
     children[proxy]=$!
     until [[ -s $work/proxy-url ]]; do
@@ -67,6 +82,7 @@ start_proxy() {
 
 # start_orlop S3-URL PREFIX: sets `orlop_url`
 start_orlop() {
+    : >"$work/ready" # of one that was here before
     AWS_ENDPOINT_URL=$1 RUST_LOG=${RUST_LOG:-warn} "$orlop" serve \
         --store "${ORLOP_TEST_S3%/}/$2" --listen 127.0.0.1:0 >"$work/ready" 2>>"$work/orlop.log" &
     children[orlop]=$!
@@ -88,12 +104,13 @@ generate() {
 sha256() { openssl dgst -sha256 -r | sed 's/ .*//; s/^/sha256:/'; }
 
 # send METHOD URL [CURL-ARGUMENT...]: sets `location` to where to go on, and `seconds` to the time
-# from the request to its answer
+# from being connected to the end of the answer
 send() {
     local times
-    # Without "100 Continue", which would be taken for the answer.
-    times=$(curl -fsS --noproxy '*' -X "$1" -H 'Content-Type: application/octet-stream' -H 'Expect:' \
-        -D "$work/head" -o /dev/null -w '%{time_starttransfer} %{time_pretransfer}' "${@:3}" "$2")
+    # No client of registries waits for "100 Continue" before it sends.
+    times=$(curl -fsS --noproxy '*' -X "$1" -H 'Content-Type: application/octet-stream' \
+        -H 'Expect:' -D "$work/head" -o /dev/null -w '%{time_total} %{time_connect}' \
+        "${@:3}" "$2")
     seconds=$(awk '{ printf "%.6f", $1 - $2 }' <<<"$times")
     location=$(tr -d '\r' <"$work/head" | sed -n 's/^location: //ip')
     case $location in /*) location=$(grep -o '^[a-z]*://[^/]*' <<<"$2")$location ;; esac

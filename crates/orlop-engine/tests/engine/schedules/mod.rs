@@ -80,8 +80,7 @@ fn run(seed: u64, plan: Plan) -> usize {
     told.check(&store);
     check_clean(&store);
     told.check(&store);
-    let pushes = *told.pushes.borrow();
-    pushes
+    *told.pushes.borrow()
 }
 
 /// Runs a plan with many seeds; one that fails is named by the panic.
