@@ -221,6 +221,7 @@ impl Bucket {
                 | StoreError::NotImplemented { .. }
                 | StoreError::InvalidPath { .. }),
             ) => Err(failed("write", path, error)),
+            Err(error) if is_lost_race(&error) => Ok(Put::Refused),
             Err(error) => Ok(Put::Unknown(failed("write", path, error))),
         }
     }
@@ -363,6 +364,12 @@ fn reading(path: Path, result: GetResult) -> Reading {
     let size = result.meta.size;
     let bytes = result.into_stream();
     Reading { size, bytes: bytes.map_err(move |error| failed("read", &path, error)).boxed() }
+}
+
+/// Ceph's gateway (16) says "500 UnknownError" to a conditional write that was cancelled because
+/// another one was faster, where others say 412.
+fn is_lost_race(error: &StoreError) -> bool {
+    error.to_string().contains("<Code>UnknownError</Code>")
 }
 
 fn failed(act: &str, path: &Path, error: StoreError) -> Error {
