@@ -366,7 +366,7 @@ fn reading(path: Path, result: GetResult) -> Reading {
     Reading { size, bytes: bytes.map_err(move |error| failed("read", &path, error)).boxed() }
 }
 
-/// Ceph's gateway (16) says "500 UnknownError" to a conditional write that was cancelled because
+/// Ceph's gateway (16) says `500 UnknownError` to a conditional write that was cancelled because
 /// another one was faster, where others say 412.
 fn is_lost_race(error: &StoreError) -> bool {
     error.to_string().contains("<Code>UnknownError</Code>")
