@@ -50,7 +50,11 @@ impl Collector<'_> {
             }
             // Not needed, but it keeps hot blobs from being condemned and rescued all the time.
             if let Some(verdict) = self.kept_by_edges(digest, done).await? {
-                return Ok(Some(verdict));
+                // The edge may be of a later life, and an earlier one may have left trash: what
+                // was said of the record is true only if it is the same still.
+                let now = self.store().get::<BlobState>(key).await?;
+                let is_same = now.is_some_and(|now| now.version == current.version);
+                return Ok(is_same.then_some(verdict));
             }
             if self.options.dry_run {
                 done.blobs += 1;
