@@ -14,3 +14,4 @@ mod schedules;
 mod slow;
 mod tags;
 mod uploads;
+mod writers;
