@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All the tests, with real S3 servers: with the first of them all that there is, and with each other
-# one, without building anything again, what has to do with S3.
+# one, without building anything again, the backend's contract and the server over HTTP.
 #
 #   tests/run.sh [--server seaweedfs|moto|ceph]... [ARGUMENT OF CARGO TEST]...
 #
@@ -52,6 +52,6 @@ for server in "${servers[@]}"; do
     for store in $stores; do
         ORLOP_TEST_STORE=$store cargo test -p orlop-engine --test engine -- --skip schedules
     done
-    packages=(-p orlop-object-store -p orlop-tests) stores=s3
+    packages=(-p orlop-object-store -p orlop-tests --test bucket --test http) stores=''
     stop
 done
