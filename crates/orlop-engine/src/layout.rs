@@ -9,21 +9,23 @@
 //! c/<repo>                                   record  repository: it exists
 //! r/<repo>/m/<manifest>                      record  manifest, with its bytes
 //! r/<repo>/t/<tag>                           record  tag
-//! r/<repo>/e/<manifest>/t.<tag>.<inc>        marker  edge: a tag is on a manifest
+//! r/<repo>/e/<manifest>/t.<tag>.<inc>.<life> marker  edge: a tag is on a manifest
 //! r/<repo>/e/<manifest>/i.<index>.<inc>      marker  edge: an index names a child
 //! r/<repo>/s/<subject>/<manifest>.<inc>      marker  edge: a manifest is about a subject
-//! q/<0-f>/<seconds>-<id>                     record  candidate for collection
+//! q/<0-f>/<id>                               record  candidate for collection
+//! n/<0-f>/<hash>                             record  manifest that nothing kept
 //! ```
 //!
 //! `<blob>`, `<manifest>`, `<index>` and `<subject>` are digests as `<alg>-<hex>`; `<aa>` are the
 //! first two digits. `<repo>` is the repository's name with `!` for `/`, so that every list lies
 //! on one level, a repository directly before those nested in it. `<inc>` is the incarnation of
-//! the manifest or tag that makes the edge: an edge counts if, and only if, that record holds
-//! that incarnation now. So an edge that is left over means nothing, and deleting one late can
-//! never hit a newer one.
+//! the manifest that makes the edge, or for a tag of the one that it is on; `<life>` is the
+//! incarnation of the tag itself. An edge counts if, and only if, those records hold these
+//! incarnations now. So an edge that is left over means nothing, and deleting one late can never
+//! hit a newer one. `<hash>` is the SHA-256 of repository and digest of the manifest.
 
 use orlop_backend::{ExtentId, Key, Prefix, RandomId};
-use orlop_oci::{Digest, RepositoryName, Tag};
+use orlop_oci::{Algorithm, Digest, RepositoryName, Tag};
 
 use crate::Result;
 
@@ -96,16 +98,37 @@ pub(crate) fn manifest_edges(repository: &RepositoryName, manifest: &Digest) -> 
 pub(crate) fn tag_edge(
     repository: &RepositoryName,
     manifest: &Digest,
-    tag: &Tag,
     incarnation: RandomId,
+    tag: &Tag,
+    life: RandomId,
 ) -> Result<Key> {
-    Ok(manifest_edges(repository, manifest)?.key(&format!("t.{tag}.{incarnation}"))?)
+    let name = format!("t.{tag}.{incarnation}.{life}");
+    Ok(manifest_edges(repository, manifest)?.key(&name)?)
 }
 
-/// The tag and its incarnation, from the name of a tag's edge.
-pub(crate) fn parse_tag_edge(name: &str) -> Option<(Tag, RandomId)> {
-    let (tag, incarnation) = name.strip_prefix("t.")?.rsplit_once('.')?;
-    Some((tag.parse().ok()?, incarnation.parse().ok()?))
+/// Who says that a manifest is referred to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ManifestEdge {
+    Tag { tag: Tag, incarnation: RandomId, life: RandomId },
+    Index { index: Digest, incarnation: RandomId },
+}
+
+/// From the name of an edge of a manifest; `None` if it is foreign.
+pub(crate) fn parse_manifest_edge(name: &str) -> Option<ManifestEdge> {
+    if let Some(index) = name.strip_prefix("i.") {
+        let (index, incarnation) = parse_edge_name(index)?;
+        return Some(ManifestEdge::Index { index, incarnation });
+    }
+    let (rest, life) = name.strip_prefix("t.")?.rsplit_once('.')?;
+    let (tag, incarnation) = rest.rsplit_once('.')?;
+    let (tag, life) = (tag.parse().ok()?, life.parse().ok()?);
+    Some(ManifestEdge::Tag { tag, incarnation: incarnation.parse().ok()?, life })
+}
+
+/// The repository and the edge, from the key of a manifest's edge.
+pub(crate) fn parse_manifest_edge_key(key: &Key) -> Option<(RepositoryName, ManifestEdge)> {
+    let repository = unflat(key.as_str().split('/').nth(1)?)?;
+    Some((repository, parse_manifest_edge(key.name())?))
 }
 
 pub(crate) fn child_edge(
@@ -139,26 +162,32 @@ pub(crate) fn behind_edges_of(manifest: &Digest) -> String {
     format!("{}~", dashed(manifest)) // `~` is greater than the dot that follows
 }
 
-pub(crate) fn candidate(announced_secs: u64, id: RandomId) -> Result<Key> {
+/// That of a push has the id of its incarnation.
+pub(crate) fn candidate(id: RandomId) -> Result<Key> {
     let id = id.to_string();
     let shard = format!("{:x}", id.as_bytes()[0] & 0xf);
-    Ok(Key::new([CANDIDATES, &shard, &format!("{announced_secs:010}-{id}")])?)
+    Ok(Key::new([CANDIDATES, &shard, &id])?)
 }
 
-/// Where everything is that a collector looks at. It begins somewhere else each time, so that
-/// several collectors meet seldom.
-pub(crate) fn collected(random: RandomId) -> Result<Vec<Prefix>> {
-    let mut places = vec![uploads()?];
-    for shard in 0..16 {
-        places.push(Prefix::new([CANDIDATES, &format!("{shard:x}")])?);
-    }
-    let first = random.to_string().bytes().map(usize::from).sum::<usize>() % places.len();
-    places.rotate_left(first);
-    Ok(places)
+/// Where candidates are.
+pub(crate) fn candidates() -> Result<Vec<Prefix>> {
+    shards(CANDIDATES)
 }
 
-pub(crate) fn is_candidate(key: &Key) -> bool {
-    key.as_str().split('/').next() == Some(CANDIDATES)
+/// The record which says that nothing kept a manifest.
+pub(crate) fn untagged(repository: &RepositoryName, manifest: &Digest) -> Result<Key> {
+    let name = format!("{repository}@{manifest}");
+    let hash = Digest::of(Algorithm::Sha256, name.as_bytes()).encoded();
+    Ok(Key::new([UNTAGGED, &hash[..1], &hash])?)
+}
+
+/// Where the manifests are named that nothing kept.
+pub(crate) fn all_untagged() -> Result<Vec<Prefix>> {
+    shards(UNTAGGED)
+}
+
+fn shards(place: &str) -> Result<Vec<Prefix>> {
+    (0..16).map(|shard| Ok(Prefix::new([place, &format!("{shard:x}")])?)).collect()
 }
 
 /// A repository's name as one segment. `!` sorts before all characters of a name.
@@ -172,6 +201,7 @@ pub(crate) fn unflat(segment: &str) -> Option<RepositoryName> {
 }
 
 const CANDIDATES: &str = "q";
+const UNTAGGED: &str = "n";
 
 fn dashed(digest: &Digest) -> String {
     format!("{}-{}", digest.algorithm(), digest.encoded())
@@ -179,7 +209,6 @@ fn dashed(digest: &Digest) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orlop_oci::Algorithm;
     use proptest::prelude::*;
 
     use super::*;
@@ -190,20 +219,24 @@ mod tests {
             name in "[a-z0-9]{1,5}([._-][a-z0-9]{1,3})?(/[a-z0-9]{1,5}){0,3}",
             tag in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}",
             bits: u128,
+            life: u128,
             content: Vec<u8>,
         ) {
             let name: RepositoryName = name.parse().unwrap();
             let tag_: Tag = tag.parse().unwrap();
-            let id = RandomId::from_bits(bits);
+            let (id, life) = (RandomId::from_bits(bits), RandomId::from_bits(life));
             prop_assert_eq!(unflat(repository(&name).unwrap().name()), Some(name.clone()));
             for algorithm in Algorithm::ALL {
                 let digest = Digest::of(algorithm, &content);
-                let edge = tag_edge(&name, &digest, &tag_, id).unwrap();
-                prop_assert_eq!(parse_tag_edge(edge.name()), Some((tag_.clone(), id)));
+                let edge = tag_edge(&name, &digest, id, &tag_, life).unwrap();
+                let parsed = ManifestEdge::Tag { tag: tag_.clone(), incarnation: id, life };
+                prop_assert_eq!(parse_manifest_edge(edge.name()), Some(parsed));
                 let edge = edge_name(&digest, id);
                 prop_assert_eq!(parse_edge_name(&edge), Some((digest, id)));
                 prop_assert!(edge < behind_edges_of(&digest));
-                prop_assert!(child_edge(&name, &digest, &digest, id).is_ok());
+                let edge = child_edge(&name, &digest, &digest, id).unwrap();
+                let parsed = ManifestEdge::Index { index: digest, incarnation: id };
+                prop_assert_eq!(parse_manifest_edge(edge.name()), Some(parsed));
             }
         }
     }
@@ -214,7 +247,7 @@ mod tests {
         let tag: Tag = "t".repeat(Tag::BYTES_MAX).parse().unwrap();
         let digest = Digest::of(Algorithm::Sha512, b"");
         let id = RandomId::from_bits(u128::MAX);
-        assert!(tag_edge(&name, &digest, &tag, id).is_ok());
+        assert!(tag_edge(&name, &digest, id, &tag, id).is_ok());
         assert!(child_edge(&name, &digest, &digest, id).is_ok());
         assert!(link(id.into(), &name).is_ok());
         assert!(blob_edges(&digest, &name).unwrap().key(&edge_name(&digest, id)).is_ok());

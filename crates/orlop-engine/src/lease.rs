@@ -1,10 +1,12 @@
-//! Relying on a blob that is there.
+//! Relying on a blob or a manifest that is there.
 
-use orlop_backend::Swap;
+use std::time::SystemTime;
+
+use orlop_backend::{RandomId, Swap};
 use orlop_oci::Digest;
 
 use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::{BlobState, Life};
+use crate::state::{BlobState, Incarnation, Life, ManifestState};
 use crate::store::Stored;
 use crate::{Result, layout};
 
@@ -13,7 +15,7 @@ use crate::{Result, layout};
 pub(crate) enum Reliance {
     /// An edge that is marked already: a collector will see it.
     Edge,
-    /// Nothing but the word that the blob is there. It holds for a lease.
+    /// Nothing but the word that it is there. It holds for a lease.
     Lease,
 }
 
@@ -48,13 +50,8 @@ impl Repository {
         current: Stored<BlobState>,
         reliance: Reliance,
     ) -> Result<Option<BlobState>> {
-        let is_old = || self.store().age(current.modified) >= self.shared.options.lease / 2;
-        let is_safe = match (reliance, current.state.life) {
-            (_, Life::Condemned(_)) => false,
-            (Reliance::Edge, _) => true,
-            (Reliance::Lease, _) => !is_old(),
-        };
-        if is_safe {
+        let is_condemned = matches!(current.state.life, Life::Condemned(_));
+        if !is_condemned && self.is_safe(current.modified, reliance) {
             return Ok(Some(current.state));
         }
         let renewed = current.state.rescued();
@@ -62,6 +59,42 @@ impl Repository {
         match self.store().swap(&key, Some(&current.version), &renewed).await? {
             Swap::Stored(_) => Ok(Some(renewed)),
             Swap::Conflict => Ok(None),
+        }
+    }
+
+    /// The incarnation of a manifest that lives and on which somebody is going to rely; `None` if
+    /// it does not.
+    pub(crate) async fn live_manifest(
+        &self,
+        digest: &Digest,
+        reliance: Reliance,
+    ) -> Result<Option<RandomId>> {
+        let key = layout::manifest(&self.name, digest)?;
+        for _ in 0..ATTEMPTS {
+            let Some(current) = self.store().get::<ManifestState>(&key).await? else {
+                return Ok(None);
+            };
+            let Some(live) = current.state.live() else {
+                return Ok(None);
+            };
+            let is_condemned = matches!(current.state.header.life, Incarnation::Condemned(_));
+            if !is_condemned && self.is_safe(current.modified, reliance) {
+                return Ok(Some(live));
+            }
+            let renewed = current.state.rescued();
+            match self.store().swap(&key, Some(&current.version), &renewed).await? {
+                Swap::Stored(_) => return Ok(Some(live)),
+                Swap::Conflict => {}
+            }
+        }
+        Err(contended(format_args!("manifest {digest} of {}", self.name)))
+    }
+
+    /// Whether a record that nobody condemned can be relied on as it is.
+    fn is_safe(&self, modified: SystemTime, reliance: Reliance) -> bool {
+        match reliance {
+            Reliance::Edge => true,
+            Reliance::Lease => self.store().age(modified) < self.shared.options.lease / 2,
         }
     }
 }

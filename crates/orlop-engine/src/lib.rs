@@ -9,6 +9,7 @@
 //! leaves is garbage at worst, never a pointer to something that is not there: whatever is
 //! pointed to is stored before the pointer, and removed after it.
 
+mod announce;
 mod blob;
 mod collect;
 mod delete;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use orlop_backend::RandomId;
 use orlop_oci::{Descriptor, Digest, Reference};
 
-use crate::repository::{ATTEMPTS, Repository, contended};
+use crate::lease::Reliance;
+use crate::repository::Repository;
 use crate::state::{Incarnation, ManifestState, TagState};
 use crate::{Result, layout};
 
@@ -37,6 +38,18 @@ impl Repository {
         self.read_manifest(&digest, incarnation).await
     }
 
+    /// The same as [`manifest`](Self::manifest), for a caller who is going to rely on it: one
+    /// that was found by digest stays for a lease, whatever a collector is told of untagged ones.
+    /// What a HEAD should ask, which clients send to learn what they need not push.
+    pub async fn hold_manifest(&self, reference: &Reference) -> Result<Option<StoredManifest>> {
+        if let Reference::Digest(digest) = reference
+            && self.live_manifest(digest, Reliance::Lease).await?.is_none()
+        {
+            return Ok(None);
+        }
+        self.manifest(reference).await
+    }
+
     /// A manifest, if it lives; only in that incarnation, if one is given.
     pub(crate) async fn read_manifest(
         &self,
@@ -56,26 +69,5 @@ impl Repository {
             .descriptor
             .filter(|_| is_wanted)
             .map(|descriptor| StoredManifest { descriptor, bytes }))
-    }
-
-    /// The incarnation of a manifest that lives, with a collector's pending decision taken back
-    /// before the caller relies on it.
-    pub(crate) async fn live_manifest(&self, digest: &Digest) -> Result<Option<RandomId>> {
-        let key = layout::manifest(&self.name, digest)?;
-        for _ in 0..ATTEMPTS {
-            let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
-                return Ok(None);
-            };
-            let live = stored.state.live();
-            if !matches!(stored.state.header.life, Incarnation::Condemned(_)) {
-                return Ok(live);
-            }
-            let rescued = stored.state.rescued();
-            let swap = self.store().swap(&key, Some(&stored.version), &rescued).await?;
-            if matches!(swap, orlop_backend::Swap::Stored(_)) {
-                return Ok(live);
-            }
-        }
-        Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 }

@@ -52,6 +52,8 @@ pub enum References {
 pub enum Deletes {
     /// They can. A blob that a manifest of its repository refers to still cannot.
     Allowed,
+    /// The same, and a manifest that an index of its repository names cannot either.
+    KeepChildren,
     /// They cannot; each attempt is [`Unsupported`](crate::ErrorKind::Unsupported).
     Refused,
 }

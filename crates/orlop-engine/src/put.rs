@@ -1,14 +1,16 @@
 //! Pushing manifests.
 
+use futures::future::try_join;
 use orlop_backend::{Key, RandomId, Swap};
-use orlop_oci::{Descriptor, Manifest};
+use orlop_oci::{Descriptor, Digest, Manifest};
 
+use crate::lease::Reliance;
 use crate::references::edge_keys;
 use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::ManifestState;
+use crate::state::{ManifestState, Targets};
 use crate::store::Stored;
 use crate::tag::NewTag;
-use crate::{Error, ErrorKind, PutManifest, Result, layout};
+use crate::{Condition, Error, ErrorKind, PutManifest, Result, layout};
 
 impl Repository {
     /// Stores a manifest and sets tags on it. When this returns, the manifest, its edges and the
@@ -40,37 +42,60 @@ impl Repository {
         let digest = manifest.digest();
         for _ in 0..ATTEMPTS {
             let tags = self.new_tags(&put.tags, put.condition).await?;
-            let Some(incarnation) = self.push(manifest, put, &tags).await? else {
+            let Some(mut pushed) = self.push(manifest, put, &tags).await? else {
                 continue; // somebody pushed or deleted it at this moment
             };
-            for tag in tags {
-                self.set(tag, digest, incarnation, put.condition).await?;
+            if !tags.is_empty() {
+                match self.set_all(tags, digest, pushed.incarnation, put.condition).await {
+                    Ok(()) => pushed.resolved.extend(pushed.candidate),
+                    // It was deleted before it was tagged: nobody was told that it was there.
+                    Err(error) if error.kind() == ErrorKind::ManifestUnknown => continue,
+                    Err(error) => return Err(error),
+                }
             }
+            self.store().clear(&pushed.resolved).await?;
             return Ok(manifest.descriptor());
         }
         Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 
-    /// Makes the manifest live and returns its incarnation; `None` if it has to be tried again.
+    async fn set_all(
+        &self,
+        tags: Vec<NewTag>,
+        digest: &Digest,
+        manifest: RandomId,
+        condition: Condition,
+    ) -> Result<()> {
+        for tag in tags {
+            self.set(tag, digest, manifest, condition).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the manifest live; `None` if it has to be tried again.
     async fn push(
         &self,
         manifest: &Manifest,
         put: &PutManifest,
         tags: &[NewTag],
-    ) -> Result<Option<RandomId>> {
-        let key = layout::manifest(&self.name, manifest.digest())?;
-        let current = self.store().get::<ManifestState>(&key).await?;
-        let tag_edges = self.tag_edges(manifest.digest(), tags)?;
+    ) -> Result<Option<Pushed>> {
+        let (digest, store) = (manifest.digest(), self.store());
+        let key = layout::manifest(&self.name, digest)?;
+        let current = store.get::<ManifestState>(&key).await?;
         if let Some(live) = current.as_ref().and_then(|current| current.state.live()) {
-            self.store().mark(&tag_edges).await?;
-            // Again, after the tags' edges are there: who deletes it now will see them.
-            if self.live_manifest(manifest.digest()).await? == Some(live) {
-                return Ok(Some(live));
+            let tag_edges = self.tag_edges(digest, live, tags)?;
+            store.mark(&tag_edges).await?;
+            // Again, after the tags' edges are there: who deletes it now will see them. A push
+            // without a tag relies on what it was told, as one that finds a blob.
+            let reliance = if tags.is_empty() { Reliance::Lease } else { Reliance::Edge };
+            if self.live_manifest(digest, reliance).await? == Some(live) {
+                let (candidate, resolved) = (None, Vec::new());
+                return Ok(Some(Pushed { incarnation: live, candidate, resolved }));
             }
-            self.store().clear(&tag_edges).await?; // no tag was tried with them
+            store.clear(&tag_edges).await?; // no tag was tried with them
             return Ok(None);
         }
-        self.push_new(manifest, put, current, tag_edges).await
+        self.push_new(manifest, put, current, tags).await
     }
 
     /// Edges, then checks, then the manifest. A collector does it the other way round: it makes
@@ -81,17 +106,22 @@ impl Repository {
         manifest: &Manifest,
         put: &PutManifest,
         current: Option<Stored<ManifestState>>,
-        tag_edges: Vec<Key>,
-    ) -> Result<Option<RandomId>> {
-        let store = self.store();
+        tags: &[NewTag],
+    ) -> Result<Option<Pushed>> {
+        let (digest, store) = (manifest.digest(), self.store());
         let incarnation = store.random_id()?;
-        let mut edges = edge_keys(&self.name, manifest, incarnation)?;
-        edges.extend(tag_edges);
-        store.mark(&edges).await?;
+        let targets = Targets::of(manifest);
+        let mut edges = edge_keys(&self.name, digest, &targets, incarnation)?;
+        edges.extend(self.tag_edges(digest, incarnation, tags)?);
+        // Before the act: a push that dies must leave something that leads to its edges, and to
+        // a manifest that never got its tag.
+        let announced = self.announce_push(digest, incarnation, targets);
+        let (candidate, ()) = try_join(announced, store.mark(&edges)).await?;
         let policy = put.references.unwrap_or(self.shared.options.references);
-        let sessions = match self.check_references(manifest, policy).await {
+        let resolved = match self.check_references(manifest, policy).await {
             Ok(sessions) => sessions,
             Err(error) => {
+                edges.push(candidate);
                 store.clear(&edges).await?; // the incarnation was never tried
                 return Err(error);
             }
@@ -101,7 +131,7 @@ impl Repository {
             Some(Stored { state, version, .. }) => (state, Some(version)),
             None => (ManifestState::empty(), None),
         };
-        let key = layout::manifest(&self.name, manifest.digest())?;
+        let key = layout::manifest(&self.name, digest)?;
         let state = state.pushed(incarnation, manifest.descriptor(), manifest.bytes().clone());
         // The one attempt of this incarnation. If it fails with an error, it may still happen,
         // so its edges stay for a collector to judge.
@@ -111,14 +141,13 @@ impl Repository {
                 // Another one's, or the echo of our own: only if it is not ours are the edges dead.
                 let now = store.get::<ManifestState>(&key).await?;
                 if now.and_then(|now| now.state.live()) != Some(incarnation) {
+                    edges.push(candidate);
                     store.clear(&edges).await?;
                     return Ok(None);
                 }
             }
         }
-        // Until now they told a collector of blobs that nothing refers to.
-        store.clear(&sessions).await?;
-        Ok(Some(incarnation))
+        Ok(Some(Pushed { incarnation, candidate: Some(candidate), resolved }))
     }
 
     fn check_size(&self, manifest: &Manifest) -> Result<()> {
@@ -138,6 +167,16 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// A manifest that lives.
+#[derive(Debug)]
+struct Pushed {
+    incarnation: RandomId,
+    /// Says that it may be without a tag.
+    candidate: Option<Key>,
+    /// The sessions of its blobs, which told a collector of blobs that nothing refers to.
+    resolved: Vec<Key>,
 }
 
 /// Most references that a manifest may have: each is a marker of its own.

@@ -8,44 +8,30 @@ use orlop_oci::{Digest, Manifest, RepositoryName, Role};
 
 use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::{BlobState, Link};
+use crate::state::{BlobState, Link, Targets};
 use crate::{Error, ErrorKind, References, Result, layout};
 
 /// The keys of all edges that an incarnation of a manifest makes. The only function that knows
 /// them: a push marks them, a delete clears them.
 pub(crate) fn edge_keys(
     repository: &RepositoryName,
-    manifest: &Manifest,
+    source: &Digest,
+    targets: &Targets,
     incarnation: RandomId,
 ) -> Result<Vec<Key>> {
-    let source = manifest.digest();
     let name = layout::edge_name(source, incarnation);
-    let mut keys = manifest
-        .edges()
-        .map(|edge| {
-            let target = &edge.target.digest;
-            match edge.role {
-                Role::Child => layout::child_edge(repository, target, source, incarnation),
-                Role::Subject => Ok(layout::referrers(repository, target)?.key(&name)?),
-                _ => Ok(layout::blob_edges(target, repository)?.key(&name)?),
-            }
-        })
-        .collect::<Result<Vec<Key>>>()?;
-    keys.sort_unstable();
-    keys.dedup();
+    let Targets { blobs, children, subject } = targets;
+    let mut keys = Vec::with_capacity(blobs.len() + children.len() + 1);
+    for blob in blobs {
+        keys.push(layout::blob_edges(blob, repository)?.key(&name)?);
+    }
+    for child in children {
+        keys.push(layout::child_edge(repository, child, source, incarnation)?);
+    }
+    if let Some(subject) = subject {
+        keys.push(layout::referrers(repository, subject)?.key(&name)?);
+    }
     Ok(keys)
-}
-
-/// The digests of all blobs that a manifest refers to.
-pub(crate) fn blobs(manifest: &Manifest) -> Vec<Digest> {
-    let mut blobs: Vec<Digest> = manifest
-        .edges()
-        .filter(|edge| edge.role.is_blob())
-        .map(|edge| edge.target.digest)
-        .collect();
-    blobs.sort_unstable();
-    blobs.dedup();
-    blobs
 }
 
 impl Repository {
@@ -89,7 +75,7 @@ impl Repository {
         child: &Digest,
         policy: References,
     ) -> Result<Option<Key>> {
-        let is_there = self.live_manifest(child).await?.is_some();
+        let is_there = self.live_manifest(child, Reliance::Edge).await?.is_some();
         if is_there || policy != References::Complete {
             return Ok(None);
         }

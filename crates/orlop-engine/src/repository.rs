@@ -47,7 +47,7 @@ impl Repository {
 
     pub(crate) fn check_deletes_allowed(&self) -> Result<()> {
         match self.shared.options.deletes {
-            Deletes::Allowed => Ok(()),
+            Deletes::Allowed | Deletes::KeepChildren => Ok(()),
             Deletes::Refused => {
                 let message = format!("this registry deletes nothing, so nothing of {}", self.name);
                 Err(Error::new(ErrorKind::Unsupported, message))

@@ -4,6 +4,7 @@ use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{Key, RandomId, Removal, Swap};
 use orlop_oci::{Digest, Tag};
 
+use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository, contended};
 use crate::state::{TagState, Text};
 use crate::store::Stored;
@@ -34,18 +35,24 @@ impl Repository {
     /// repository has no such manifest. Fails with [`ErrorKind::Precondition`] if the tag is not
     /// as `condition` asks.
     pub async fn set_tag(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
-        let tags = self.new_tags(std::slice::from_ref(tag), condition).await?;
-        let edges = self.tag_edges(digest, &tags)?;
-        self.store().mark(&edges).await?;
-        // After the edge: who deletes the manifest from here on will see it.
-        let Some(manifest) = self.live_manifest(digest).await? else {
-            self.store().clear(&edges).await?;
-            return Ok(false);
-        };
-        for tag in tags {
-            self.set(tag, digest, manifest, condition).await?;
+        for _ in 0..ATTEMPTS {
+            let Some(manifest) = self.live_manifest(digest, Reliance::Edge).await? else {
+                return Ok(false);
+            };
+            let tags = self.new_tags(std::slice::from_ref(tag), condition).await?;
+            let edges = self.tag_edges(digest, manifest, &tags)?;
+            self.store().mark(&edges).await?;
+            // Again, after the edge is there: who deletes the manifest from here on will see it.
+            if self.live_manifest(digest, Reliance::Edge).await? != Some(manifest) {
+                self.store().clear(&edges).await?; // the tag was not tried
+                continue;
+            }
+            for tag in tags {
+                self.set(tag, digest, manifest, condition).await?;
+            }
+            return Ok(true);
         }
-        Ok(true)
+        Err(contended(format_args!("manifest {digest} of {}", self.name)))
     }
 
     /// Deletes a tag; the manifest stays. `false` if it was not there. Gone for good when this
@@ -59,11 +66,12 @@ impl Repository {
             let Some(Stored { state, version, .. }) = stored else {
                 return Ok(false);
             };
+            let candidate = self.announce_untag(&state.digest, tag, state.incarnation.0).await?;
             if self.store().remove(&key, &version).await? == Removal::Removed {
-                let edge = layout::tag_edge(&self.name, &state.digest, tag, state.incarnation.0)?;
-                self.store().clear(&[edge]).await?;
+                self.store().clear(&[self.edge_of(tag, &state)?]).await?;
                 return Ok(true);
             }
+            self.store().clear(&[candidate]).await?; // the tag did not leave
         }
         Err(contended(format_args!("tag {tag} of {}", self.name)))
     }
@@ -83,9 +91,20 @@ impl Repository {
         Ok(new)
     }
 
-    pub(crate) fn tag_edges(&self, digest: &Digest, tags: &[NewTag]) -> Result<Vec<Key>> {
-        let edge = |new: &NewTag| layout::tag_edge(&self.name, digest, &new.tag, new.incarnation);
+    pub(crate) fn tag_edges(
+        &self,
+        digest: &Digest,
+        manifest: RandomId,
+        tags: &[NewTag],
+    ) -> Result<Vec<Key>> {
+        let edge = |new: &NewTag| {
+            layout::tag_edge(&self.name, digest, manifest, &new.tag, new.incarnation)
+        };
         tags.iter().map(edge).collect()
+    }
+
+    fn edge_of(&self, tag: &Tag, set: &TagState) -> Result<Key> {
+        layout::tag_edge(&self.name, &set.digest, set.manifest.0, tag, set.incarnation.0)
     }
 
     /// Sets a tag whose edge is marked on a manifest that was seen alive after that.
@@ -100,7 +119,7 @@ impl Repository {
         let NewTag { tag, mut incarnation } = new;
         let key = layout::tag(&self.name, &tag)?;
         for _ in 0..ATTEMPTS {
-            let edge = layout::tag_edge(&self.name, digest, &tag, incarnation)?;
+            let edge = layout::tag_edge(&self.name, digest, manifest, &tag, incarnation)?;
             let current = store.get::<TagState>(&key).await?;
             if let Err(error) = self.check(&tag, current.as_ref(), condition).await {
                 store.clear(&[edge]).await?;
@@ -109,12 +128,21 @@ impl Repository {
             if let Some(current) = &current
                 && current.state.is_on(digest, manifest)
             {
-                return store.clear(&[edge]).await; // it is set; the edge was not needed
+                store.clear(&[edge]).await?; // it is set; the edge was not needed
+                // By somebody whose edge a collector may have missed, so it is looked at again.
+                return self.settle(&tag, digest, manifest, None).await;
             }
             let next = TagState {
                 digest: *digest,
                 manifest: Text(manifest),
                 incarnation: Text(incarnation),
+            };
+            let displaced = current.as_ref().map(|current| &current.state);
+            let candidate = match displaced.filter(|old| old.digest != *digest) {
+                Some(old) => {
+                    Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?)
+                }
+                None => None,
             };
             let version = current.as_ref().map(|current| &current.version);
             // The one attempt of this incarnation; after an error it may still happen.
@@ -127,14 +155,18 @@ impl Repository {
                 }
             };
             if is_set {
-                let displaced = current.map(|current| current.state);
                 return self.settle(&tag, digest, manifest, displaced).await;
             }
             // Lost: this incarnation is over, and so is its edge. Try with a new one.
             store.clear(&[edge]).await?;
+            store.clear(candidate.as_slice()).await?;
             incarnation = store.random_id()?;
-            store.mark(&[layout::tag_edge(&self.name, digest, &tag, incarnation)?]).await?;
-            self.check_alive(digest, manifest).await?;
+            let edge = layout::tag_edge(&self.name, digest, manifest, &tag, incarnation)?;
+            store.mark(std::slice::from_ref(&edge)).await?;
+            if let Err(error) = self.check_alive(digest, manifest).await {
+                store.clear(&[edge]).await?; // it was not tried
+                return Err(error);
+            }
         }
         Err(contended(format_args!("tag {tag} of {}", self.name)))
     }
@@ -146,11 +178,10 @@ impl Repository {
         tag: &Tag,
         digest: &Digest,
         manifest: RandomId,
-        displaced: Option<TagState>,
+        displaced: Option<&TagState>,
     ) -> Result<()> {
         if let Some(old) = displaced {
-            let edge = layout::tag_edge(&self.name, &old.digest, tag, old.incarnation.0)?;
-            self.store().clear(&[edge]).await?;
+            self.store().clear(&[self.edge_of(tag, old)?]).await?;
         }
         let Err(error) = self.check_alive(digest, manifest).await else {
             return Ok(());
@@ -167,7 +198,7 @@ impl Repository {
     }
 
     async fn check_alive(&self, digest: &Digest, manifest: RandomId) -> Result<()> {
-        if self.live_manifest(digest).await? == Some(manifest) {
+        if self.live_manifest(digest, Reliance::Edge).await? == Some(manifest) {
             return Ok(());
         }
         let message = format!("manifest {digest} of {} was deleted while it was tagged", self.name);

@@ -57,8 +57,10 @@ impl Collector<'_> {
                 return Ok(is_same.then_some(verdict));
             }
             if self.options.dry_run {
-                done.blobs += 1;
-                done.bytes += current.state.size;
+                if self.rehearsal.blob_goes(digest) {
+                    done.blobs += 1;
+                    done.bytes += current.state.size;
+                }
                 return Ok(Some(Verdict::Later));
             }
             let condemned = BlobState { life: Life::Condemned(extent), ..current.state };
@@ -98,7 +100,7 @@ impl Collector<'_> {
         digest: &Digest,
         done: &mut Collected,
     ) -> Result<Option<Verdict>> {
-        Ok(match self.edges(digest, done).await? {
+        Ok(match self.blob_edges(digest, done).await? {
             Edges::Valid => {
                 done.kept.referenced += 1;
                 Some(Verdict::Resolved)

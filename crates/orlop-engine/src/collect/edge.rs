@@ -1,23 +1,25 @@
-//! Whether something refers to a blob.
+//! Whether something refers to a blob or a manifest.
 
 use futures::TryStreamExt;
-use orlop_backend::{Entry, Key, RandomId, Swap};
-use orlop_oci::Digest;
+use orlop_backend::{Entry, Key, Prefix, RandomId, Swap};
+use orlop_oci::{Digest, RepositoryName, Tag};
 
 use super::{Collected, Collector};
+use crate::layout::ManifestEdge;
 use crate::repository::{ATTEMPTS, contended};
-use crate::state::{ManifestState, Text};
+use crate::state::{ManifestState, TagState, Text};
 use crate::store::Stored;
 use crate::{Result, layout};
 
-/// What the edges of a blob come to.
+/// What the edges of something come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edges {
-    /// At least one is of a manifest that lives.
+    /// At least one counts.
     Valid,
-    /// None is, but one may be soon.
+    /// None does, but one may soon.
     InFlight,
-    /// None, and none of those that are marked can become valid any more.
+    /// None does, and none of those that are marked can any more, unless whoever marked it sees
+    /// what becomes of its target.
     None,
 }
 
@@ -25,23 +27,48 @@ pub(super) enum Edges {
 enum Edge {
     Valid,
     InFlight,
+    /// It never counts again.
     Dead,
+    /// It does not count, and must not be cleared while its target lives in this incarnation:
+    /// whoever marked it may still make it count.
+    Void,
 }
 
 impl Collector<'_> {
-    /// Looks for an edge that counts, and clears those that never will.
-    pub(super) async fn edges(&self, blob: &Digest, done: &mut Collected) -> Result<Edges> {
-        let mut walk = self.store().environment.records.walk(&layout::all_blob_edges(blob)?);
+    /// Looks for an edge of a blob that counts, and clears those that never will.
+    pub(super) async fn blob_edges(&self, blob: &Digest, done: &mut Collected) -> Result<Edges> {
+        self.edges(&layout::all_blob_edges(blob)?, None, done).await
+    }
+
+    /// The same for a manifest that lives in `target`.
+    pub(super) async fn manifest_edges(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Digest,
+        target: RandomId,
+        done: &mut Collected,
+    ) -> Result<Edges> {
+        self.edges(&layout::manifest_edges(repository, manifest)?, Some(target), done).await
+    }
+
+    async fn edges(
+        &self,
+        place: &Prefix,
+        target: Option<RandomId>,
+        done: &mut Collected,
+    ) -> Result<Edges> {
+        let mut walk = self.store().environment.records.walk(place);
         let mut found = Edges::None;
         let mut dead = Vec::new();
         while let Some(edge) = walk.try_next().await? {
-            match self.judge(&edge, done).await? {
+            match self.judge(&edge, target, done).await? {
                 Edge::Valid => {
                     found = Edges::Valid;
                     break;
                 }
                 Edge::InFlight => found = Edges::InFlight,
                 Edge::Dead => dead.push(edge.key),
+                Edge::Void => {}
             }
         }
         if !self.options.dry_run {
@@ -51,11 +78,68 @@ impl Collector<'_> {
         Ok(found)
     }
 
-    async fn judge(&self, edge: &Entry, done: &mut Collected) -> Result<Edge> {
-        let Some((repository, manifest, incarnation)) = layout::parse_blob_edge(&edge.key) else {
-            return Ok(Edge::Valid); // foreign: whoever made it knows why
+    async fn judge(
+        &self,
+        edge: &Entry,
+        target: Option<RandomId>,
+        done: &mut Collected,
+    ) -> Result<Edge> {
+        let (repository, manifest, incarnation) = match target {
+            None => match layout::parse_blob_edge(&edge.key) {
+                Some(source) => source,
+                None => return Ok(Edge::Valid), // foreign: whoever made it knows why
+            },
+            Some(target) => match layout::parse_manifest_edge_key(&edge.key) {
+                Some((repository, ManifestEdge::Index { index, incarnation })) => {
+                    (repository, index, incarnation)
+                }
+                Some((_, ManifestEdge::Tag { incarnation, .. })) if incarnation != target => {
+                    return Ok(Edge::Void); // of another life of the manifest
+                }
+                Some((repository, ManifestEdge::Tag { tag, life, .. })) => {
+                    return self.judge_tag(edge, &repository, &tag, life, done).await;
+                }
+                None => return Ok(Edge::Valid),
+            },
         };
-        let key = layout::manifest(&repository, &manifest)?;
+        if self.rehearsal.would_go(&repository, &manifest) {
+            return Ok(Edge::Dead);
+        }
+        self.judge_manifest(edge, &repository, &manifest, incarnation, done).await
+    }
+
+    /// An edge of a tag is never dead as long as its manifest lives: a record cannot tell a life
+    /// of a tag that is over from one that is about to begin.
+    async fn judge_tag(
+        &self,
+        edge: &Entry,
+        repository: &RepositoryName,
+        tag: &Tag,
+        life: RandomId,
+        done: &mut Collected,
+    ) -> Result<Edge> {
+        let key = layout::tag(repository, tag)?;
+        match self.store().get::<TagState>(&key).await {
+            Ok(Some(tag)) if tag.state.incarnation.0 == life => Ok(Edge::Valid),
+            Ok(_) if self.store().age(edge.modified) < self.options.lease => Ok(Edge::InFlight),
+            // Whoever sets it late looks at the manifest after that, and takes it away again.
+            Ok(_) => Ok(Edge::Void),
+            Err(error) => {
+                done.set_aside(&key, error)?;
+                Ok(Edge::Valid)
+            }
+        }
+    }
+
+    async fn judge_manifest(
+        &self,
+        edge: &Entry,
+        repository: &RepositoryName,
+        manifest: &Digest,
+        incarnation: RandomId,
+        done: &mut Collected,
+    ) -> Result<Edge> {
+        let key = layout::manifest(repository, manifest)?;
         for _ in 0..ATTEMPTS {
             let current = match self.store().get::<ManifestState>(&key).await {
                 Ok(current) => current,
@@ -83,7 +167,7 @@ impl Collector<'_> {
     }
 
     /// Makes sure that an incarnation never begins; `false` if the record changed meanwhile.
-    async fn fence_manifest(
+    pub(super) async fn fence_manifest(
         &self,
         key: &Key,
         current: Option<Stored<ManifestState>>,
@@ -96,17 +180,5 @@ impl Collector<'_> {
         state.header.fenced.push(Text(incarnation));
         let swap = self.store().swap(key, version.as_ref(), &state).await?;
         Ok(matches!(swap, Swap::Stored(_)))
-    }
-}
-
-impl ManifestState {
-    /// Whether this incarnation is the one that lives; `None` if nothing is known of it, so that
-    /// it may still begin.
-    fn knows(&self, incarnation: RandomId) -> Option<bool> {
-        if self.live() == Some(incarnation) {
-            return Some(true);
-        }
-        let is_over = self.over().contains(&incarnation);
-        (is_over || self.is_fenced(incarnation)).then_some(false)
     }
 }

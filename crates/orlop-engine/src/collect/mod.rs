@@ -2,20 +2,26 @@
 //!
 //! `docs/collection.md` says what is promised and why it holds. A run looks at what may be
 //! garbage, and at nothing else: upload sessions, which stay until a manifest refers to their
-//! blob, and candidates, which are stored before each act that makes garbage. So its cost grows
-//! with the garbage and not with the store.
+//! blob; candidates, which are stored before each act that makes garbage; and manifests that
+//! were found without anything that keeps them. So its cost grows with the garbage and not with
+//! the store.
 
 mod blob;
 mod candidate;
+mod counted;
 mod edge;
+mod manifest;
 mod options;
+mod rehearsal;
 mod report;
 mod session;
 
 use futures::TryStreamExt;
-use orlop_backend::Entry;
+use orlop_backend::{Entry, Prefix};
 
+use self::counted::counted;
 pub use self::options::{CollectOptions, Observer};
+use self::rehearsal::Rehearsal;
 pub use self::report::{Collected, Kept, Unreadable};
 use crate::store::Store;
 use crate::{Error, Registry, Result, layout};
@@ -26,6 +32,15 @@ use crate::{Error, Registry, Result, layout};
 struct Collector<'r> {
     registry: &'r Registry,
     options: &'r CollectOptions,
+    rehearsal: Rehearsal,
+}
+
+/// A place where something lies that a run looks at.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Sessions,
+    Candidates,
+    Untagged,
 }
 
 /// What came of looking at something.
@@ -75,30 +90,22 @@ impl Registry {
         options: &CollectOptions,
         observer: &dyn Observer,
     ) -> Result<Collected> {
-        let collector = Collector { registry: self, options };
+        let (registry, calls) = counted(self);
+        let collector = Collector { registry: &registry, options, rehearsal: Rehearsal::default() };
         let mut done = Collected { items: collector.count().await?, ..Collected::default() };
-        let places = layout::collected(self.shared.store.random_id()?)?;
-        for place in places {
-            let records = &self.shared.store.environment.records;
-            let mut looks = records
-                .walk(&place)
-                .map_err(Error::from)
-                .map_ok(|entry| collector.look(entry))
-                .try_buffer_unordered(options.at_once.max(1));
-            while let Some(look) = looks.try_next().await? {
-                done += look;
-                observer.on_progress(&done).await;
+        collector.pass(&[Place::Sessions], &mut done, observer).await?;
+        // What an index or a subject kept can go only after that: again, until nothing is left.
+        loop {
+            let before = done.untagged;
+            collector.pass(&[Place::Candidates, Place::Untagged], &mut done, observer).await?;
+            collector.rehearse_released(&mut done).await?;
+            if done.untagged == before {
+                break;
             }
         }
-        let open = self.shared.store.environment.extents.walk_open();
-        let mut leftovers = open
-            .map_err(Error::from)
-            .map_ok(|extent| collector.leftover(extent.id))
-            .try_buffer_unordered(options.at_once.max(1));
-        while let Some(leftover) = leftovers.try_next().await? {
-            done += leftover;
-            observer.on_progress(&done).await;
-        }
+        collector.rehearse_orphaned(&mut done).await?;
+        collector.leftovers(&mut done, observer).await?;
+        done.calls = calls.so_far();
         Ok(done)
     }
 }
@@ -108,23 +115,94 @@ impl Collector<'_> {
         &self.registry.shared.store
     }
 
-    /// How many sessions and candidates there are, for an estimate.
+    /// Where to look. It begins somewhere else each time, so that several collectors meet seldom.
+    fn prefixes(&self, place: Place) -> Result<Vec<Prefix>> {
+        let mut prefixes = match place {
+            Place::Sessions => vec![layout::uploads()?],
+            Place::Candidates => layout::candidates()?,
+            Place::Untagged if self.options.untagged.is_some() => layout::all_untagged()?,
+            Place::Untagged => Vec::new(), // they stay, so they need not be looked at
+        };
+        if !prefixes.is_empty() {
+            let random = self.store().random_id()?.to_string();
+            let first = random.bytes().map(usize::from).sum::<usize>() % prefixes.len();
+            prefixes.rotate_left(first);
+        }
+        Ok(prefixes)
+    }
+
+    /// How many things there are to look at, for an estimate.
     async fn count(&self) -> Result<u64> {
         let mut count = 0;
-        for place in layout::collected(self.store().random_id()?)? {
-            let entries = self.store().environment.records.walk(&place);
-            count += entries.try_fold(0, async |count, _| Ok(count + 1)).await?;
+        for place in [Place::Sessions, Place::Candidates, Place::Untagged] {
+            for prefix in self.prefixes(place)? {
+                let entries = self.store().environment.records.walk(&prefix);
+                count += entries.try_fold(0, async |count, _| Ok(count + 1)).await?;
+            }
         }
         Ok(count)
     }
 
-    /// Looks at a session or a candidate.
-    async fn look(&self, entry: Entry) -> Result<Collected> {
+    /// Looks at everything that is there.
+    async fn pass(
+        &self,
+        places: &[Place],
+        done: &mut Collected,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        for place in places {
+            for prefix in self.prefixes(*place)? {
+                let records = &self.store().environment.records;
+                let mut looks = records
+                    .walk(&prefix)
+                    .map_err(Error::from)
+                    .map_ok(|entry| self.look(*place, entry))
+                    .try_buffer_unordered(self.options.at_once.max(1));
+                while let Some(look) = looks.try_next().await? {
+                    *done += look;
+                    done.items = done.items.max(done.looked_at); // some came since they were counted
+                    observer.on_progress(done).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up what is open of extents that nobody writes to any more.
+    async fn leftovers(&self, done: &mut Collected, observer: &dyn Observer) -> Result<()> {
+        let open = self.store().environment.extents.walk_open();
+        let mut leftovers = open
+            .map_err(Error::from)
+            .map_ok(|extent| self.leftover(extent.id))
+            .try_buffer_unordered(self.options.at_once.max(1));
+        while let Some(leftover) = leftovers.try_next().await? {
+            *done += leftover;
+            observer.on_progress(done).await;
+        }
+        Ok(())
+    }
+
+    /// What would lose its last keeper if what was found so far were gone.
+    async fn rehearse_released(&self, done: &mut Collected) -> Result<()> {
+        for (repository, digest) in self.rehearsal.take_released() {
+            self.released(&repository, &digest, done).await?;
+        }
+        Ok(())
+    }
+
+    async fn rehearse_orphaned(&self, done: &mut Collected) -> Result<()> {
+        for blob in self.rehearsal.take_orphaned() {
+            self.review(&blob, done).await?;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, place: Place, entry: Entry) -> Result<Collected> {
         let mut done = Collected { looked_at: 1, ..Collected::default() };
-        let looked = if layout::is_candidate(&entry.key) {
-            self.candidate(&entry, &mut done).await
-        } else {
-            self.session(&entry, &mut done).await
+        let looked = match place {
+            Place::Sessions => self.session(&entry, &mut done).await,
+            Place::Candidates => self.candidate(&entry, &mut done).await,
+            Place::Untagged => self.untagged(&entry, &mut done).await,
         };
         match looked {
             Ok(()) => {}

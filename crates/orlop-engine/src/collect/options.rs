@@ -16,8 +16,13 @@ pub struct CollectOptions {
     /// or began to refer to it. With less than [`Options::lease`](crate::Options::lease), pushes
     /// that are under way may have to send something again.
     pub lease: Duration,
-    /// How long an upload stays that nobody goes on with.
+    /// How long an upload stays, or another act that was begun, if nobody goes on with it.
     pub upload_idle: Duration,
+    /// Whether manifests go that have no tag, and after how long: `None` keeps them. One that an
+    /// index names stays as long as the index, and one whose subject is there as long as that.
+    /// Its time begins when a collection first finds it without any of these, and its lease
+    /// counts besides.
+    pub untagged: Option<Duration>,
     /// Whether to change nothing, and only say what would go.
     pub dry_run: bool,
     /// How many things are looked at at the same time.
@@ -26,7 +31,7 @@ pub struct CollectOptions {
 
 impl Default for CollectOptions {
     fn default() -> Self {
-        Self { lease: LEASE, upload_idle: LEASE, dry_run: false, at_once: 16 }
+        Self { lease: LEASE, upload_idle: LEASE, untagged: None, dry_run: false, at_once: 16 }
     }
 }
 

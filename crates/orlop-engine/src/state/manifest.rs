@@ -66,6 +66,16 @@ impl ManifestState {
         }
     }
 
+    /// Whether this incarnation is the one that lives; `None` if nothing is known of it, so that
+    /// it may still begin.
+    pub(crate) fn knows(&self, incarnation: RandomId) -> Option<bool> {
+        if self.live() == Some(incarnation) {
+            return Some(true);
+        }
+        let is_over = self.over().contains(&incarnation);
+        (is_over || self.is_fenced(incarnation)).then_some(false)
+    }
+
     pub(crate) fn is_fenced(&self, incarnation: RandomId) -> bool {
         self.header.fenced.iter().any(|fenced| fenced.0 == incarnation)
     }
@@ -78,6 +88,12 @@ impl ManifestState {
         self.header.life = Incarnation::Live(Text(id));
         self.header.descriptor = Some(descriptor);
         self.bytes = bytes;
+        self
+    }
+
+    /// The same manifest with a decision pending.
+    pub(crate) fn condemned(mut self, id: RandomId) -> Self {
+        self.header.life = Incarnation::Condemned(Text(id));
         self
     }
 

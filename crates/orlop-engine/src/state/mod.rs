@@ -12,10 +12,9 @@ mod tag;
 mod text;
 
 pub(crate) use blob::{BlobState, Life};
-pub(crate) use candidate::Candidate;
+pub(crate) use candidate::{Act, Candidate, Targets, Untagged};
 pub(crate) use manifest::{Incarnation, ManifestState};
-pub(crate) use session::seconds;
-pub(crate) use session::{Session, Stage};
+pub(crate) use session::{Session, Stage, seconds};
 pub(crate) use small::{Link, RepositoryState, StoreState};
 pub(crate) use tag::TagState;
 pub(crate) use text::Text;

@@ -17,6 +17,7 @@ use crate::fixture::{
 pub(crate) const EAGER: CollectOptions = CollectOptions {
     lease: Duration::ZERO,
     upload_idle: Duration::ZERO,
+    untagged: None,
     dry_run: false,
     at_once: 4,
 };

@@ -167,6 +167,7 @@ async fn check(store: &Environment) {
 const IDLE: CollectOptions = CollectOptions {
     lease: Duration::from_hours(1),
     upload_idle: Duration::ZERO,
+    untagged: None,
     dry_run: false,
     at_once: 1,
 };

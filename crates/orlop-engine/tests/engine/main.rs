@@ -13,5 +13,6 @@ mod manifests;
 mod schedules;
 mod slow;
 mod tags;
+mod untagged;
 mod uploads;
 mod writers;

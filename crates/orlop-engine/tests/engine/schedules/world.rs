@@ -19,6 +19,7 @@ pub(crate) const CONTENTS: [&str; 2] = ["one", "two"];
 pub(crate) const EAGER: CollectOptions = CollectOptions {
     lease: Duration::ZERO,
     upload_idle: Duration::ZERO,
+    untagged: None,
     dry_run: false,
     at_once: 4,
 };

@@ -1,0 +1,55 @@
+//! Announcing what is about to happen, so that a collector looks at what it leaves.
+
+use orlop_backend::{Key, RandomId, Swap};
+use orlop_oci::{Digest, Tag};
+
+use crate::repository::Repository;
+use crate::state::{Act, Candidate, Targets, Text};
+use crate::{Result, layout};
+
+impl Repository {
+    /// A manifest is about to begin an incarnation. The key follows from its id, so that whoever
+    /// deletes the manifest can clear it: when the record is gone as well, nobody can tell a push
+    /// that is over from one that has not happened yet.
+    pub(crate) async fn announce_push(
+        &self,
+        digest: &Digest,
+        incarnation: RandomId,
+        targets: Targets,
+    ) -> Result<Key> {
+        let act = Act::Push { incarnation: Text(incarnation), targets };
+        self.announce(incarnation, digest, act).await
+    }
+
+    /// A manifest is about to end an incarnation.
+    pub(crate) async fn announce_delete(
+        &self,
+        digest: &Digest,
+        incarnation: RandomId,
+        targets: Targets,
+    ) -> Result<Key> {
+        let act = Act::Delete { incarnation: Text(incarnation), targets };
+        self.announce(self.store().random_id()?, digest, act).await
+    }
+
+    /// A tag is about to leave a manifest, or to go.
+    pub(crate) async fn announce_untag(
+        &self,
+        digest: &Digest,
+        tag: &Tag,
+        life: RandomId,
+    ) -> Result<Key> {
+        let act = Act::Untag { tag: tag.clone(), incarnation: Text(life) };
+        self.announce(self.store().random_id()?, digest, act).await
+    }
+
+    /// Stores a candidate for collection, under a name that is never used again. Whoever learns
+    /// that the act did not happen clears it; if nobody does, a collector finds out.
+    async fn announce(&self, id: RandomId, digest: &Digest, act: Act) -> Result<Key> {
+        let candidate = Candidate { repository: self.name.clone(), digest: *digest, act };
+        let key = layout::candidate(id)?;
+        match self.store().swap(&key, None, &candidate).await? {
+            Swap::Stored(_) | Swap::Conflict => Ok(key), // a random name has no rival
+        }
+    }
+}
