@@ -77,8 +77,7 @@ impl Repository {
         incarnation: RandomId,
     ) -> Result<Option<Stored<ManifestState>>> {
         let key = layout::manifest(&self.name, digest)?;
-        let mut condemned =
-            Stored { state: current.state.condemned(incarnation), ..current };
+        let mut condemned = Stored { state: current.state.condemned(incarnation), ..current };
         match self.store().swap(&key, Some(&condemned.version), &condemned.state).await? {
             Swap::Stored(version) => condemned.version = version,
             Swap::Conflict => return Ok(None),

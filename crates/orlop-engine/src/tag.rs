@@ -139,9 +139,7 @@ impl Repository {
             };
             let displaced = current.as_ref().map(|current| &current.state);
             let candidate = match displaced.filter(|old| old.digest != *digest) {
-                Some(old) => {
-                    Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?)
-                }
+                Some(old) => Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?),
                 None => None,
             };
             let version = current.as_ref().map(|current| &current.version);

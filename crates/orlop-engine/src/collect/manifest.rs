@@ -76,10 +76,8 @@ impl Collector<'_> {
         let Some(noted) = self.store().get::<Untagged>(&entry.key).await? else {
             return Ok(());
         };
-        let is_old = self
-            .options
-            .untagged
-            .is_some_and(|after| self.store().age(noted.modified) >= after);
+        let is_old =
+            self.options.untagged.is_some_and(|after| self.store().age(noted.modified) >= after);
         if !is_old {
             done.kept.untagged += 1;
             return Ok(());

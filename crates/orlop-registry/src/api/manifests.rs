@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use orlop::{
     Algorithm, Condition, Digest, Manifest, MediaType, PutManifest, Reference, Repository, Tag,
 };
@@ -14,7 +14,12 @@ use crate::headers;
 
 impl Call {
     pub(super) async fn get_manifest(&self, repository: &Repository, reference: &str) -> Answer {
-        let Some(manifest) = repository.manifest(&known(repository, reference)?).await? else {
+        let known = known(repository, reference)?;
+        let found = match self.method {
+            Method::HEAD => repository.hold_manifest(&known).await?,
+            _ => repository.manifest(&known).await?,
+        };
+        let Some(manifest) = found else {
             return Err(ApiError::manifest_unknown(reference, repository.name().as_str()));
         };
         let descriptor = &manifest.descriptor;
@@ -23,7 +28,7 @@ impl Call {
         head.insert(headers::CONTENT_DIGEST, headers::value(descriptor.digest));
         head.insert(header::ETAG, headers::value(&etag));
         if headers::text(&self.headers, header::IF_NONE_MATCH)
-            .is_some_and(|known| names(known, &etag))
+            .is_some_and(|list| names(list, &etag))
         {
             return Ok((StatusCode::NOT_MODIFIED, head).into_response());
         }

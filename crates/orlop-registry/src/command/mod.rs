@@ -1,5 +1,6 @@
 //! What the command `orlop` can do, a file each.
 
+pub(crate) mod collect;
 pub(crate) mod gc;
 pub(crate) mod serve;
 

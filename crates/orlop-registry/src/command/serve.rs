@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use orlop::{CollectOptions, Options, References, Registry};
+use orlop::{Deletes, Options, References, Registry};
 use orlop_registry::Server;
 use tokio::net::TcpListener;
 
-use super::gc::{CollectArgs, in_words};
+use super::collect::CollectArgs;
+use super::gc::in_words;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,9 @@ pub(crate) struct Serve {
     /// What a manifest must find in its repository.
     #[arg(long, env = "ORLOP_REFERENCES", value_enum, default_value_t = ReferencesArg::Sparse)]
     references: ReferencesArg,
+    /// What clients can delete.
+    #[arg(long, env = "ORLOP_DELETES", value_enum, default_value_t = DeletesArg::Allowed)]
+    deletes: DeletesArg,
     /// Answer pulls of blobs with a URL of the bucket that is good for so long.
     #[arg(long, env = "ORLOP_REDIRECT", value_name = "TTL", value_parser = humantime::parse_duration)]
     #[arg(num_args = 0..=1, default_missing_value = "15m")]
@@ -44,6 +48,26 @@ enum ReferencesArg {
     Unchecked,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DeletesArg {
+    /// Tags, manifests, and blobs that no manifest refers to
+    Allowed,
+    /// The same, without manifests that an index names
+    KeepChildren,
+    /// Nothing
+    Refused,
+}
+
+impl From<DeletesArg> for Deletes {
+    fn from(arg: DeletesArg) -> Self {
+        match arg {
+            DeletesArg::Allowed => Deletes::Allowed,
+            DeletesArg::KeepChildren => Deletes::KeepChildren,
+            DeletesArg::Refused => Deletes::Refused,
+        }
+    }
+}
+
 impl From<ReferencesArg> for References {
     fn from(arg: ReferencesArg) -> Self {
         match arg {
@@ -56,13 +80,13 @@ impl From<ReferencesArg> for References {
 
 impl Serve {
     pub(crate) async fn run(self) -> super::Result {
-        let collect = self.collect.options();
-        let references = self.references.into();
-        let options = Options { references, lease: collect.lease, ..Options::default() };
+        let (references, deletes) = (self.references.into(), self.deletes.into());
+        let lease = self.collect.lease;
+        let options = Options { references, deletes, lease, ..Options::default() };
         let store = self.store.store;
         let registry = Registry::open(store.open().await?, options).await?;
         if let Some(every) = self.gc_every {
-            tokio::spawn(collect_every(registry.clone(), collect, every));
+            tokio::spawn(collect_every(registry.clone(), self.collect, every));
         }
         let mut server = Server::new(registry);
         if let Some(ttl) = self.redirect {
@@ -82,10 +106,10 @@ impl Serve {
 }
 
 /// Collects for as long as the server lives; one that fails is tried again at the next time.
-async fn collect_every(registry: Registry, options: CollectOptions, every: Duration) {
+async fn collect_every(registry: Registry, collect: CollectArgs, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        match registry.collect(&options, &()).await {
+        match registry.collect(&collect.options(), &collect.pace()).await {
             Ok(done) => tracing::info!("collected: {}", in_words(&done, false).replace('\n', "; ")),
             Err(error) => tracing::warn!(%error, "a collection failed"),
         }
