@@ -2,6 +2,7 @@
 //! each call to the store a step, with crashes, lost answers and requests that come late.
 
 mod stepped;
+mod tags;
 mod world;
 
 use std::pin::Pin;
@@ -59,32 +60,36 @@ fn run(seed: u64, plan: Plan) -> usize {
             }
         }));
     }
+    play(&stage, tasks, plan.crashes, || told.check(&store));
+    check_clean(&store);
+    told.check(&store);
+    *told.pushes.borrow()
+}
+
+/// Lets tasks go on, a step of one of them at a time, until all are over or have died.
+fn play(stage: &Stage, mut tasks: Vec<Task<'_>>, crashes: bool, check: impl Fn()) {
+    let dice = &stage.dice;
     let mut context = Context::from_waker(Waker::noop());
     let mut steps = 0;
     while !tasks.is_empty() {
         steps += 1;
         assert!(steps < 1_000_000, "it never ends");
         let chosen = dice.throw(tasks.len());
-        if tasks[chosen].as_mut().poll(&mut context).is_ready() || plan.crashes && dice.one_in(200)
-        {
+        if tasks[chosen].as_mut().poll(&mut context).is_ready() || crashes && dice.one_in(200) {
             drop(tasks.swap_remove(chosen));
         }
         if dice.one_in(30) {
             stage.deliver().now_or_never().unwrap();
         }
         if dice.one_in(20) {
-            told.check(&store);
+            check();
         }
     }
-    drop(tasks);
-    told.check(&store);
-    check_clean(&store);
-    told.check(&store);
-    *told.pushes.borrow()
+    check();
 }
 
 /// Runs a plan with many seeds; one that fails is named by the panic.
-fn many(plan: Plan) {
+fn many(plan: Plan, run: fn(u64, Plan) -> usize) {
     let first = std::env::var("ORLOP_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = match first {
         Some(seed) => seed..seed + 1,
@@ -102,15 +107,30 @@ const SEEDS: u64 = 300;
 
 #[test]
 fn pushes_deletes_and_two_collectors() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false });
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false }, run);
 }
 
 #[test]
 fn the_same_with_crashes() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true });
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true }, run);
 }
 
 #[test]
 fn the_same_with_lost_answers_and_late_requests() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true });
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true }, run);
+}
+
+#[test]
+fn tags_and_indexes() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false }, tags::run);
+}
+
+#[test]
+fn tags_and_indexes_with_crashes() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true }, tags::run);
+}
+
+#[test]
+fn tags_and_indexes_with_lost_answers_and_late_requests() {
+    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true }, tags::run);
 }
