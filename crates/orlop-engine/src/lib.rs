@@ -29,6 +29,7 @@ mod repository;
 mod state;
 mod store;
 mod tag;
+mod unlink;
 mod upload;
 
 pub use blob::Blob;

@@ -145,7 +145,9 @@ impl Appender for FsAppender {
             let path = volume.layout.open_extent(id);
             // Contents before the name that makes them readable.
             volume.sync_file(&*file, &path)?;
-            volume.install(&path, &volume.layout.extent(id))
+            volume.install(&path, &volume.layout.extent(id))?;
+            volume.forget_open(id);
+            Ok(())
         })
         .await
     }

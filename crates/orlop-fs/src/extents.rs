@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
@@ -97,18 +96,32 @@ impl Extents for FsExtents {
         let volume = self.volume.clone();
         let layout = &self.volume.layout;
         let paths = vec![layout.open_extent(id), layout.extent(id)];
-        blocking(move || volume.delete_files(paths)).await
+        blocking(move || {
+            volume.delete_files(paths)?;
+            volume.forget_open(id);
+            Ok(())
+        })
+        .await
     }
 
     async fn abandon(&self, id: ExtentId, _at: &Checkpoint) -> Result<()> {
         // A writer that is still at it goes on into a file without a name, and cannot seal it.
         let volume = self.volume.clone();
         let path = self.volume.layout.open_extent(id);
-        blocking(move || volume.delete_files(vec![path])).await
+        blocking(move || {
+            volume.delete_files(vec![path])?;
+            volume.forget_open(id);
+            Ok(())
+        })
+        .await
     }
 
     fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
-        self.walk().try_filter(|entry| ready(entry.state == ExtentState::Open)).boxed()
+        let volume = self.volume.clone();
+        stream::once(blocking(move || volume.open_extents()))
+            .map_ok(|entries| stream::iter(entries.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
@@ -143,6 +156,7 @@ impl Volume {
                 return Err(Error::new(ErrorKind::Corrupt, message));
             }
             self.make_dir(parent(&path))?;
+            self.note_open(id);
             match self.disk.create(&path) {
                 Ok(file) => break file,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {} // it does now

@@ -45,6 +45,15 @@ impl Layout {
         self.extent(id).with_extension(OPEN_EXTENSION)
     }
 
+    /// The names of the extents that are open: an index, for who looks for them.
+    pub(crate) fn open_names(&self) -> PathBuf {
+        self.root.join("open")
+    }
+
+    pub(crate) fn open_name(&self, id: ExtentId) -> PathBuf {
+        self.open_names().join(id.to_string())
+    }
+
     pub(crate) fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

@@ -36,6 +36,7 @@ mod extents;
 mod layout;
 mod locks;
 mod names;
+mod open;
 mod records;
 mod volume;
 

@@ -49,6 +49,7 @@ impl Volume {
         for dir in [
             volume.layout.records(),
             volume.layout.extents(),
+            volume.layout.open_names(),
             volume.layout.locks(),
             volume.layout.tmp(),
         ] {

@@ -54,9 +54,9 @@ impl AccountingDisk {
     /// Nothing of the store itself may be at risk once something was acknowledged.
     fn assert_durable(&self, what: &str) {
         let at_risk = |path: &&PathBuf| {
-            !path
-                .components()
-                .any(|part| ["tmp", "locks"].contains(&&*part.as_os_str().to_string_lossy()))
+            !path.components().any(|part| {
+                ["tmp", "locks", "open"].contains(&&*part.as_os_str().to_string_lossy())
+            })
         };
         self.with(|account| {
             let names: Vec<_> = account.names.iter().filter(at_risk).collect();
