@@ -189,7 +189,7 @@ impl Collector<'_> {
                 }
             }
         }
-        self.forget(repository, digest).await?;
+        self.drop_note(repository, digest).await?;
         Ok(verdict)
     }
 

@@ -55,7 +55,7 @@ impl Collector<'_> {
     }
 
     /// A manifest that is gone needs no note.
-    pub(super) async fn forget(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+    pub(super) async fn drop_note(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let key = layout::untagged(repository, digest)?;
         let Some(noted) = self.store().get::<Untagged>(&key).await? else {
             return Ok(());
