@@ -133,8 +133,12 @@ impl Repository {
             // Lost: this incarnation is over, and so is its edge. Try with a new one.
             store.clear(&[edge]).await?;
             incarnation = store.random_id()?;
-            store.mark(&[layout::tag_edge(&self.name, digest, &tag, incarnation)?]).await?;
-            self.check_alive(digest, manifest).await?;
+            let edge = layout::tag_edge(&self.name, digest, &tag, incarnation)?;
+            store.mark(std::slice::from_ref(&edge)).await?;
+            if let Err(error) = self.check_alive(digest, manifest).await {
+                store.clear(&[edge]).await?; // it was never tried
+                return Err(error);
+            }
         }
         Err(contended(format_args!("tag {tag} of {}", self.name)))
     }
@@ -160,7 +164,12 @@ impl Repository {
             && stored.state.is_on(digest, manifest)
         {
             match self.store().remove(&key, &stored.version).await? {
-                Removal::Removed | Removal::Conflict => {} // it is on something else by now
+                Removal::Removed => {
+                    let incarnation = stored.state.incarnation.0;
+                    let edge = layout::tag_edge(&self.name, digest, tag, incarnation)?;
+                    self.store().clear(&[edge]).await?;
+                }
+                Removal::Conflict => {} // it is on something else by now
             }
         }
         Err(error)
