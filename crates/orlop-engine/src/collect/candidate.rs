@@ -14,7 +14,7 @@ enum Act {
     Done,
     /// It has not, and now it cannot any more: whoever tries again announces it again.
     Prevented,
-    /// It has not, yet.
+    /// It has not, yet, or not wholly.
     Pending,
 }
 
@@ -76,7 +76,9 @@ impl Collector<'_> {
                 }
             }
             if current.state.over().contains(&incarnation) && !self.options.dry_run {
-                self.registry.repository(repository.clone()).tidy(digest).await?;
+                if !self.registry.repository(repository.clone()).tidy(digest).await? {
+                    return Ok(Act::Pending); // the candidate is all that leads to what is left
+                }
                 done.manifests += 1;
             }
             return Ok(Act::Done);
