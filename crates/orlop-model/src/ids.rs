@@ -75,7 +75,7 @@ impl fmt::Display for Repository {
 pub(crate) enum ManifestName {
     /// An image in repository `a` that refers to the blob.
     One,
-    /// Another one in the same repository.
+    /// Another one in the same repository; in some runs it is about `One`.
     Two,
     /// One in repository `b`.
     Other,
@@ -88,10 +88,6 @@ impl ManifestName {
 
     pub(crate) fn repository(self) -> Repository {
         if self == Self::Other { Repository::B } else { Repository::A }
-    }
-
-    pub(crate) fn refers_to_blob(self) -> bool {
-        self != Self::Index
     }
 }
 

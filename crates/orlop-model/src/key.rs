@@ -13,11 +13,13 @@ pub(crate) enum Key {
     Link(Extent, Repository),
     Session(Extent),
     Candidate(CandidateId),
+    /// That nothing may keep a manifest any more.
+    Entry(ManifestName),
 }
 
 impl Key {
     /// One more than the greatest number of a key.
-    pub(crate) const COUNT: usize = 27;
+    pub(crate) const COUNT: usize = 31;
 
     /// A number from 1.
     pub(crate) fn number(self) -> u8 {
@@ -28,6 +30,7 @@ impl Key {
             Self::Link(extent, repository) => 7 + 2 * extent.0 + repository.number(),
             Self::Session(extent) => 15 + extent.0,
             Self::Candidate(id) => 19 + id.0,
+            Self::Entry(name) => 27 + name.number(),
         }
     }
 
@@ -39,7 +42,8 @@ impl Key {
             6 => Self::Tag,
             7..15 => Self::Link(Extent((number - 7) / 2), Repository::of((number - 7) % 2)),
             15..19 => Self::Session(Extent(number - 15)),
-            _ => Self::Candidate(CandidateId(number - 19)),
+            19..27 => Self::Candidate(CandidateId(number - 19)),
+            _ => Self::Entry(ManifestName::of(number - 27)),
         }
     }
 }
@@ -53,6 +57,7 @@ impl fmt::Display for Key {
             Self::Link(extent, repository) => write!(f, "link {extent} in {repository}"),
             Self::Session(extent) => write!(f, "session {extent}"),
             Self::Candidate(id) => write!(f, "candidate {id}"),
+            Self::Entry(name) => write!(f, "entry {name}"),
         }
     }
 }
@@ -90,9 +95,9 @@ mod tests {
 
     #[test]
     fn keys_come_back_from_numbers() {
-        for number in 1..27 {
+        for number in 1..31 {
             assert_eq!(u32::from(Key::of(number).number()), number);
         }
-        assert_eq!(usize::from(Key::of(26).number()) + 1, Key::COUNT);
+        assert_eq!(usize::from(Key::of(30).number()) + 1, Key::COUNT);
     }
 }

@@ -28,6 +28,8 @@
 //! assert_eq!(history.len(), 13);
 //! ```
 //!
+//! What it has before the engine: `src/process/untagged.rs`, where manifests go that nothing keeps.
+//!
 //! What it does not have:
 //!
 //! * More than one blob. Edges are marked one after the other before anything is checked, so what
@@ -36,6 +38,7 @@
 //! * What a request does inside of a backend. The contract's tests look at that; the slips
 //!   `creates-twice` and `tells-conflicts-that-were-none` say why it matters.
 //! * Retries without end: a push has two incarnations at most, a delete two candidates.
+//! * Leases of manifests. Those of blobs it has.
 //! * The engine's own code. `crates/orlop-engine/tests/engine/schedules` runs that.
 
 mod change;

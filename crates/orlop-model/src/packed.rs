@@ -97,15 +97,17 @@ fn promises(promises: Promises) -> u32 {
         | u32::from(promises.manifests.bits()) << 8
         | u32::from(promises.witnesses) << 16
         | promises.tag.map_or(0, |life| u32::from(life.number()) + 1) << 24
+        | u32::from(promises.is_orphaned) << 31
 }
 
 fn promises_of(word: u32) -> Promises {
-    let tag = (word >> 24 & 0xff) as u8;
+    let tag = (word >> 24 & 0x7f) as u8;
     Promises {
         blob: Set::from_bits((word & 0xff) as u8),
         manifests: Set::from_bits((word >> 8 & 0xff) as u8),
         witnesses: (word >> 16 & 0xff) as u8,
         tag: tag.checked_sub(1).map(TagLife),
+        is_orphaned: word >> 31 != 0,
     }
 }
 

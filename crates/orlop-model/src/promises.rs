@@ -12,11 +12,18 @@ pub(crate) struct Promises {
     pub(crate) manifests: Set<ManifestName>,
     /// Which life of the tag is there, until another one is set, or it or its manifest is deleted.
     pub(crate) tag: Option<TagLife>,
+    /// Whether a client has deleted the child of the index, who may do that.
+    pub(crate) is_orphaned: bool,
 }
 
 impl Promises {
-    pub(crate) const NONE: Self =
-        Self { witnesses: 0, blob: Set::EMPTY, manifests: Set::EMPTY, tag: None };
+    pub(crate) const NONE: Self = Self {
+        witnesses: 0,
+        blob: Set::EMPTY,
+        manifests: Set::EMPTY,
+        tag: None,
+        is_orphaned: false,
+    };
 
     /// The blob is deleted from a repository. Whoever is just about to be told that it is there
     /// was faster, but not by much.

@@ -4,7 +4,7 @@ use crate::ids::{CandidateId, Extent, ManifestName, Repository};
 use crate::judge::Failure;
 use crate::key::{Key, Marker};
 use crate::process::clean_up;
-use crate::setting::Setting;
+use crate::setting::{Feature, Setting};
 use crate::store::{Bytes, Store};
 use crate::turn::{Pause, Turn};
 use crate::world::World;
@@ -51,7 +51,7 @@ fn garbage(setting: &Setting, store: &Store) -> Result<(), String> {
     let blob = store.blob();
     let mut names = ManifestName::ALL.into_iter();
     let is_referred_to =
-        names.any(|name| name.refers_to_blob() && store.manifest(name).live().is_some());
+        names.any(|name| setting.refers_to_blob(name) && store.manifest(name).live().is_some());
     if blob.extent().is_some() && !is_referred_to {
         return Err("left: a blob that nothing refers to".to_owned());
     }
@@ -82,11 +82,26 @@ fn garbage(setting: &Setting, store: &Store) -> Result<(), String> {
         if !manifest.over().is_empty() {
             return Err(format!("left: edges of manifest {name}, which was deleted"));
         }
+        if store.is_there(Key::Entry(name)) {
+            return Err(format!("left: entry {name}"));
+        }
+        if setting.has(Feature::Untagged) && !is_kept(setting, store, name) {
+            return Err(format!("left: manifest {name}, which nothing keeps"));
+        }
         if store.is_there(Key::Manifest(name)) && manifest.is_blank() {
             return Err(format!("left: a record of manifest {name} that says nothing"));
         }
     }
     Ok(())
+}
+
+/// Whether a manifest is not there, or has a tag, a live index, or a live subject.
+fn is_kept(setting: &Setting, store: &Store, name: ManifestName) -> bool {
+    let Some(incarnation) = store.manifest(name).live() else { return true };
+    let lives = |name| store.manifest(name).live().is_some();
+    store.tag().target.is_some_and(|target| target.is_on(name, incarnation))
+        || name == ManifestName::One && lives(ManifestName::Index)
+        || setting.subject(name).is_some_and(lives)
 }
 
 fn has_stray_bytes(setting: &Setting, store: &Store, extent: Extent) -> bool {

@@ -5,7 +5,7 @@ use crate::ids::{CandidateId, Extent, ManifestName, Repository};
 use crate::key::{Key, Marker};
 use crate::promises::Promises;
 use crate::setting::Feature;
-use crate::state::{BlobState, Candidate, Link, ManifestState, Session, State, TagState};
+use crate::state::{BlobState, Candidate, Entry, Link, ManifestState, Session, State, TagState};
 use crate::store::{Bytes, Store};
 use crate::turn::{Flow, Pause, Turn};
 use crate::word::{Seen, Swap};
@@ -33,6 +33,10 @@ impl Turn<'_> {
 
     pub(crate) fn candidate(&mut self, id: CandidateId) -> Flow<Seen<Candidate>> {
         self.get(Key::Candidate(id))
+    }
+
+    pub(crate) fn entry(&mut self, name: ManifestName) -> Flow<Seen<Entry>> {
+        self.get(Key::Entry(name))
     }
 
     fn get<T: State>(&mut self, key: Key) -> Flow<Seen<T>> {

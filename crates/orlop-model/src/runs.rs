@@ -5,10 +5,12 @@ use crate::ids::Repository::{A, B};
 use crate::process::Order::{RecordThenSeal, SealThenRecord, SealedFromTheStart};
 use crate::process::Program;
 use crate::setting::Act::{
-    Cancel, DeleteBlob, DeleteManifest, DeleteTag, Head, Mount, Push, PushTagged, SetTag, Upload,
+    Cancel, DeleteBlob, DeleteManifest, DeleteTag, DeleteUnlessChild, Head, Mount, Push,
+    PushTagged, SetTag, Upload,
 };
 use crate::setting::Feature::{
-    AnyOrder, LateChanges, LateSeals, Leases, LostAnswers, Recovery, Unprompted, Untagged,
+    AnyOrder, LateChanges, LateSeals, Leases, LostAnswers, Recovery, Referrers, Unprompted,
+    Untagged,
 };
 use crate::setting::{Act, Setting};
 
@@ -212,22 +214,59 @@ fn tags() -> Vec<Run> {
     ]
 }
 
-/// The policy that is to come.
+/// Manifests that nothing keeps.
 fn untagged() -> Vec<Run> {
-    let with_image = || Setting::new().with_image(One).with(Untagged);
+    let policy = || Setting::new().with(Untagged);
     vec![
         run("untagged-tag", {
-            let setting = with_image().client(&[SetTag(One)]).client(&[PushTagged(One)]);
-            setting.collectors(2, 2)
+            let setting = policy().with_image(One).client(&[SetTag(One)]);
+            setting.client(&[PushTagged(One)]).collectors(2, 1).with(Recovery)
         }),
-        run("untagged-index", {
-            let setting = with_image().client(&[Push(Index)]).client(&[SetTag(One)]);
-            setting.collectors(2, 2)
+        run("untagged-push", {
+            let setting = policy().client(&[PushTagged(One)]).client(&[Push(One)]);
+            setting.collectors(2, 2).with(Recovery)
         }),
         run("untagged-moves", {
-            let setting = Setting::new().with_tagged(One).with(Untagged).with_image(Two);
-            let setting = setting.client(&[SetTag(Two)]).client(&[SetTag(One)]);
-            setting.client(&[DeleteTag]).collectors(2, 1)
+            let setting = policy().with_tagged(One).with_image(Two).client(&[SetTag(Two)]);
+            setting.client(&[SetTag(One)]).collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-deletes", {
+            let setting = policy().with_tagged(One).client(&[SetTag(One)]);
+            let setting = setting.client(&[DeleteTag]).client(&[DeleteManifest(One)]);
+            setting.collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-again", {
+            let setting = policy().attempts(2).with_tagged(Two).client(&[PushTagged(One)]);
+            setting.client(&[DeleteTag]).collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-index", {
+            let setting = policy().with_image(One).client(&[Push(Index)]);
+            let setting = setting.client(&[SetTag(One)]).client(&[DeleteManifest(Index)]);
+            setting.collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-index-dies", {
+            let setting = policy().with_image(One).with_image(Index).client(&[Push(Index)]);
+            setting.client(&[Push(One)]).collectors(2, 2).with(Recovery)
+        }),
+        run("untagged-child-delete", {
+            let setting = policy().with_image(One).client(&[Push(Index)]);
+            let setting = setting.client(&[DeleteUnlessChild(One)]).client(&[SetTag(One)]);
+            setting.collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-referrers", {
+            let setting = policy().with(Referrers).with_tagged(One).client(&[Push(Two)]);
+            let setting = setting.client(&[DeleteTag]).client(&[Push(One)]);
+            setting.collectors(2, 1).with(Recovery)
+        }),
+        run("untagged-late", {
+            let setting = policy().with_tagged(Two).client(&[PushTagged(One)]);
+            let setting = setting.client(&[DeleteTag]).collectors(2, 1);
+            setting.with(LostAnswers).with(LateChanges).with(Recovery)
+        }),
+        run("untagged-late-index", {
+            let setting = policy().with_image(One).client(&[Push(Index)]).client(&[Push(Index)]);
+            let setting = setting.collectors(2, 1);
+            setting.with(LostAnswers).with(LateChanges).with(Recovery)
         }),
     ]
 }

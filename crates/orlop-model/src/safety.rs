@@ -21,15 +21,16 @@ pub(crate) fn check(setting: &Setting, world: &World) -> Result<(), String> {
         if store.manifest(name).live().is_none() {
             continue;
         }
-        if name.refers_to_blob() && !has_bytes {
+        if setting.refers_to_blob(name) && !has_bytes {
             return Err(format!("manifest {name} refers to a blob that is gone"));
         }
-        if name.refers_to_blob() && !is_visible(store, name.repository()) {
+        if setting.refers_to_blob(name) && !is_visible(store, name.repository()) {
             return Err(format!("manifest {name} refers to a blob that its repository hides"));
         }
         if name == ManifestName::Index
             && setting.has(Feature::Untagged)
             && store.manifest(ManifestName::One).live().is_none()
+            && !world.promises.is_orphaned
         {
             return Err("the index refers to a manifest that was collected".to_owned());
         }
@@ -46,7 +47,10 @@ pub(crate) fn check(setting: &Setting, world: &World) -> Result<(), String> {
         }
     }
     if let Some(life) = promises.tag {
-        let target = store.tag().target.filter(|target| target.life == life);
+        // Where a collector takes manifests away, a tag that another client moves must not come to
+        // nothing either.
+        let may_move = setting.has(Feature::Untagged);
+        let target = store.tag().target.filter(|target| target.life == life || may_move);
         let is_there = target
             .is_some_and(|target| store.manifest(target.name).live() == Some(target.incarnation));
         if !is_there {
@@ -103,7 +107,7 @@ impl Turn<'_> {
             self.world.is_delayed(Key::Tag) || self.world.is_delayed(Key::Manifest(target.name));
         // A client may have deleted it at this moment; a collector must not.
         let is_live = store.manifest(target.name).live() == Some(target.incarnation)
-            || self.setting.has(Feature::Untagged);
+            || self.setting.has(Feature::Untagged) && !self.setting.is_deleted(target.name);
         if is_done && is_set && is_live && !is_late {
             self.world.promises.tag = Some(target.life);
         }

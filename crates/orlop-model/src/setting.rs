@@ -21,6 +21,8 @@ pub struct Setting {
     pub(crate) incarnations: Vec<(Incarnation, ManifestName)>,
     /// Every life of the tag that can occur, with its manifest.
     pub(crate) tag_lives: Vec<(TagLife, ManifestName)>,
+    /// The candidates of incarnations that are announced.
+    pub(crate) pushes: Vec<(Incarnation, CandidateId)>,
     /// How often a push tries with another incarnation.
     pub(crate) attempts: u8,
     /// Collectors that do the same, one behind the other.
@@ -49,12 +51,15 @@ pub enum Feature {
     LateChanges,
     /// Edges are listed in either order.
     AnyOrder,
-    /// Manifests without a tag, and not in an index, are collected.
+    /// Manifests that nothing keeps are collected; and to have less to try, no manifest refers to
+    /// the blob.
     Untagged,
+    /// Manifest `Two` is about `One`, which keeps it.
+    Referrers,
 }
 
 impl Feature {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Leases,
         Self::Recovery,
         Self::Unprompted,
@@ -63,6 +68,7 @@ impl Feature {
         Self::LateChanges,
         Self::AnyOrder,
         Self::Untagged,
+        Self::Referrers,
     ];
 
     fn name(self) -> &'static str {
@@ -75,6 +81,7 @@ impl Feature {
             Self::LateChanges => "late changes",
             Self::AnyOrder => "lists in any order",
             Self::Untagged => "untagged manifests go",
+            Self::Referrers => "Two is about One",
         }
     }
 }
@@ -89,6 +96,7 @@ impl Setting {
             features: 0,
             incarnations: Vec::new(),
             tag_lives: Vec::new(),
+            pushes: Vec::new(),
             attempts: 1,
             twins: Vec::new(),
             is_linked: false,
@@ -140,14 +148,17 @@ impl Setting {
     }
 
     /// A collector that does as many tasks.
-    pub(crate) fn collector(self, tasks: u8) -> Self {
-        self.program(Program::Collector { tasks })
+    pub(crate) fn collector(mut self, tasks: u8) -> Self {
+        let candidate = self.new_candidates(if self.has(Feature::Untagged) { tasks } else { 0 });
+        self.program(Program::Collector { tasks, candidate })
     }
 
     /// Some of them.
     pub(crate) fn collectors(mut self, count: usize, tasks: u8) -> Self {
         let first = self.programs.len();
-        self.twins.push(first..first + count);
+        if !self.has(Feature::Untagged) {
+            self.twins.push(first..first + count); // there each has candidates of its own
+        }
         (0..count).fold(self, |setting, _| setting.collector(tasks))
     }
 
@@ -172,6 +183,40 @@ impl Setting {
         TagLife(first)
     }
 
+    fn new_candidates(&mut self, count: u8) -> CandidateId {
+        self.candidates += count;
+        assert!(self.candidates <= 8, "there are eight candidates");
+        CandidateId(self.candidates - count)
+    }
+
+    fn announce(&mut self, incarnation: Incarnation, candidate: CandidateId, count: u8) {
+        let pairs =
+            (0..count).map(|n| (Incarnation(incarnation.0 + n), CandidateId(candidate.0 + n)));
+        self.pushes.extend(pairs);
+    }
+
+    pub(crate) fn refers_to_blob(&self, name: ManifestName) -> bool {
+        name != ManifestName::Index && !self.has(Feature::Untagged)
+    }
+
+    /// Whether a client deletes a manifest.
+    pub(crate) fn is_deleted(&self, manifest: ManifestName) -> bool {
+        let deletes = |op: &Op| {
+            matches!(op, Op::DeleteManifest { name, .. } | Op::DeleteUnlessChild { name, .. }
+                if *name == manifest)
+        };
+        self.programs.iter().any(|program| match program {
+            Program::Client(ops) => ops.iter().any(deletes),
+            _ => false,
+        })
+    }
+
+    /// What a manifest is about.
+    pub(crate) fn subject(&self, name: ManifestName) -> Option<ManifestName> {
+        let is_about = name == ManifestName::Two && self.has(Feature::Referrers);
+        is_about.then_some(ManifestName::One)
+    }
+
     /// Where the bytes of an extent are.
     pub(crate) fn place(&self, extent: Extent) -> Extent {
         if self.slips(Slip::ExtentsByDigest) { Extent(0) } else { extent }
@@ -190,6 +235,8 @@ impl Setting {
 
     fn op(&mut self, act: Act) -> Op {
         let attempts = self.attempts;
+        // Where a manifest goes that nothing keeps, pushes and tags are announced too.
+        let announced = if self.has(Feature::Untagged) { attempts } else { 0 };
         self.is_linked |=
             matches!(act, Act::Upload(Repository::B, _) | Act::Mount(..) | Act::DeleteBlob(_));
         match act {
@@ -201,23 +248,29 @@ impl Setting {
             Act::Mount(from, to) => Op::Mount { from, to },
             Act::Push(name) => {
                 let incarnation = self.new_incarnations(name, attempts);
-                Op::Push { name, incarnation, tag: None }
+                let candidate = self.new_candidates(announced);
+                self.announce(incarnation, candidate, announced);
+                Op::Push { name, incarnation, tag: None, candidate }
             }
             Act::PushTagged(name) => {
                 let incarnation = self.new_incarnations(name, attempts);
                 let tag = Some(self.new_tag_lives(name, attempts));
-                Op::Push { name, incarnation, tag }
+                let candidate = self.new_candidates(2 * announced);
+                self.announce(incarnation, candidate, announced);
+                Op::Push { name, incarnation, tag, candidate }
             }
             Act::SetTag(name) => {
                 let life = self.new_tag_lives(name, attempts);
-                Op::SetTag { name, life }
+                Op::SetTag { name, life, candidate: self.new_candidates(announced) }
             }
-            Act::DeleteTag => Op::DeleteTag,
+            Act::DeleteTag => {
+                Op::DeleteTag { candidate: self.new_candidates(2 * announced.min(1)) }
+            }
             Act::DeleteManifest(name) => {
-                let candidate = CandidateId(self.candidates);
-                self.candidates += 2;
-                assert!(self.candidates <= 8, "there are eight candidates");
-                Op::DeleteManifest { name, candidate }
+                Op::DeleteManifest { name, candidate: self.new_candidates(2) }
+            }
+            Act::DeleteUnlessChild(name) => {
+                Op::DeleteUnlessChild { name, candidate: self.new_candidates(2) }
             }
             Act::DeleteBlob(repository) => Op::DeleteBlob { repository },
         }
@@ -257,5 +310,7 @@ pub(crate) enum Act {
     SetTag(ManifestName),
     DeleteTag,
     DeleteManifest(ManifestName),
+    /// The same if no index refers to it.
+    DeleteUnlessChild(ManifestName),
     DeleteBlob(Repository),
 }

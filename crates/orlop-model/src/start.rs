@@ -2,8 +2,8 @@
 
 use crate::ids::{ManifestName, Repository};
 use crate::key::{Key, Marker};
-use crate::setting::Setting;
-use crate::state::{BlobState, Link, ManifestState, Session, TagState, TagTarget};
+use crate::setting::{Feature, Setting};
+use crate::state::{BlobState, Entry, Link, ManifestState, Session, TagState, TagTarget};
 use crate::store::Bytes;
 
 impl Setting {
@@ -19,7 +19,7 @@ impl Setting {
 
     /// A manifest, with what it refers to.
     pub(crate) fn with_image(mut self, name: ManifestName) -> Self {
-        if self.start.blob().extent().is_none() {
+        if self.refers_to_blob(name) && self.start.blob().extent().is_none() {
             self = self.with_blob();
         }
         if let Some(extent) = self.start.blob().extent() {
@@ -32,6 +32,9 @@ impl Setting {
         let incarnation = self.new_incarnations(name, 1);
         self.start.set(Key::Manifest(name), ManifestState::empty().pushed(incarnation));
         self.start.mark(Marker::Edge(incarnation));
+        if self.has(Feature::Untagged) {
+            self.start.set(Key::Entry(name), Entry);
+        }
         self
     }
 
@@ -44,7 +47,21 @@ impl Setting {
             let target = TagTarget { name, incarnation, life };
             self.start.set(Key::Tag, TagState { target: Some(target) });
             self.start.mark(Marker::TagEdge(life));
+            self.start.set_value(Key::Entry(name), 0);
         }
+        self
+    }
+
+    /// That nothing may keep a manifest any more.
+    pub(crate) fn entered(mut self, name: ManifestName) -> Self {
+        self.there.push(format!("entry {name}"));
+        self.start.set(Key::Entry(name), Entry);
+        self
+    }
+
+    /// A collector has found that something keeps it.
+    pub(crate) fn kept(mut self, name: ManifestName) -> Self {
+        self.start.set_value(Key::Entry(name), 0);
         self
     }
 

@@ -1,17 +1,24 @@
 //! For each slip a small setting in which it loses something.
 
-use crate::ids::ManifestName::{Index, One, Other};
+use crate::ids::ManifestName::{Index, One, Other, Two};
 use crate::ids::Repository::{A, B};
 use crate::process::Order::SealedFromTheStart;
 use crate::runs::{IMAGE, UPLOAD};
-use crate::setting::Act::{DeleteBlob, DeleteManifest, Head, Push, PushTagged, SetTag, Upload};
-use crate::setting::Feature::{LateChanges, Leases, LostAnswers, Recovery, Unprompted, Untagged};
+use crate::setting::Act::{
+    DeleteBlob, DeleteManifest, DeleteTag, DeleteUnlessChild, Head, Push, PushTagged, SetTag,
+    Upload,
+};
+use crate::setting::Feature::{
+    LateChanges, Leases, LostAnswers, Recovery, Referrers, Unprompted, Untagged,
+};
 use crate::setting::Setting;
 use crate::slip::Slip;
 
 /// The setting in which a slip shows.
+#[allow(clippy::too_many_lines)] // an arm for each slip
 pub fn variant(slip: Slip) -> Setting {
     let empty = Setting::new().slip(slip);
+    let policy = Setting::new().slip(slip).with(Untagged);
     match slip {
         Slip::WithoutCondemning
         | Slip::WithoutRescue
@@ -83,10 +90,36 @@ pub fn variant(slip: Slip) -> Setting {
         | Slip::UntaggedWithoutCondemning
         | Slip::UntaggedEdgeLast
         | Slip::UntaggedClearsEdges => {
-            empty.with_image(One).client(&[SetTag(One)]).collectors(2, 1).with(Untagged)
+            policy.with_image(One).client(&[SetTag(One)]).collectors(2, 1)
         }
-        Slip::UntaggedChildUnfenced => {
-            empty.with_image(One).client(&[Push(Index)]).collector(1).with(Untagged)
+        Slip::ChildNotCondemned => {
+            policy.with_image(One).client(&[Push(Index)]).client(&[DeleteUnlessChild(One)])
+        }
+        Slip::UntaggedChildUnfenced => policy.with_image(One).client(&[Push(Index)]).collector(1),
+        Slip::TagReadAfterLook | Slip::TagUnbumped => {
+            let setting = policy.with_image(One).with_image(Two);
+            setting.client(&[SetTag(Two)]).client(&[SetTag(One)]).collector(1)
+        }
+        Slip::PushAnnouncedLate | Slip::PushClearedBeforeTag => {
+            policy.client(&[PushTagged(One)]).with(Recovery)
+        }
+        Slip::PushUnfenced => policy.client(&[Push(One)]).collector(1).with(Recovery),
+        Slip::UntagAnnouncedLate => policy.with_tagged(One).client(&[DeleteTag]).with(Recovery),
+        Slip::UntagUnbumped => {
+            policy.with_tagged(One).client(&[DeleteTag]).collector(1).with(Recovery)
+        }
+        Slip::EntersByLooking | Slip::RemovesEntryUnconditionally => {
+            let setting = policy.with_tagged(One).entered(One).client(&[DeleteTag]);
+            setting.collectors(2, 1).with(Recovery)
+        }
+        Slip::CollectorAnnouncesLate => policy.with_image(One).collector(1).with(Recovery),
+        Slip::DeleteForgetsChildren => {
+            let setting = policy.with_image(One).with_tagged(Index).kept(One);
+            setting.client(&[DeleteManifest(Index)]).with(Recovery)
+        }
+        Slip::DeleteForgetsReferrers => {
+            let setting = policy.with(Referrers).with_tagged(One).with_image(Two).kept(Two);
+            setting.client(&[DeleteManifest(One)]).with(Recovery)
         }
     }
 }

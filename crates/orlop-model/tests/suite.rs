@@ -43,5 +43,5 @@ fn check(name: &str, setting: &Setting, verdict: &Verdict) {
 }
 
 const STATES_MAX: usize = 2_000_000;
-const FIRST_STATES: usize = 200_000;
+const FIRST_STATES: usize = 100_000;
 const WALKS: usize = 500;

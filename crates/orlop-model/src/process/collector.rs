@@ -19,14 +19,14 @@ use crate::state::{BlobState, Candidate, Life, ManifestState, Session};
 use crate::turn::{Flow, Turn};
 use crate::word::Seen;
 
-/// Looks at one thing.
-pub(super) fn collect(turn: &mut Turn<'_>) -> Flow<()> {
+/// Looks at one thing. If a manifest is to be deleted, that is announced as `own`.
+pub(super) fn collect(turn: &mut Turn<'_>, own: CandidateId) -> Flow<()> {
     match turn.next_reason()? {
         Reason::Session(extent) => session(turn, extent),
         Reason::Candidate(id) => candidate(turn, id),
         Reason::Leftover(extent) => leftover(turn, extent),
         Reason::Blob => review(turn).map(|_| ()),
-        Reason::Manifest(name) => untagged::review(turn, name),
+        Reason::Entry(name) => untagged::review(turn, name, own),
     }
 }
 
@@ -109,14 +109,20 @@ fn candidate(turn: &mut Turn<'_>, id: CandidateId) -> Flow<()> {
     if found.is_absent() {
         return Ok(()); // somebody else was faster
     }
-    let Candidate { name, incarnation } = found.state();
+    let (name, incarnation) = match found.state() {
+        Candidate::Delete(name, incarnation) => (name, incarnation),
+        other => return untagged::candidate(turn, id, other),
+    };
     let act = act(turn, name, incarnation)?;
+    if matches!(act, Act::Done | Act::DoneAndLeft) && !untagged::enter_kept_by(turn, name)? {
+        return Ok(());
+    }
     if turn.slips(Slip::ClearsReasonFirst) {
         turn.clear(Key::Candidate(id))?;
     }
     let verdict = match act {
         Act::Pending => return Ok(()),
-        Act::Done | Act::DoneAndLeft if name.refers_to_blob() => review(turn)?,
+        Act::Done | Act::DoneAndLeft if turn.setting.refers_to_blob(name) => review(turn)?,
         Act::Done | Act::DoneAndLeft | Act::Prevented => Verdict::Resolved,
     };
     if verdict == Verdict::Resolved {
@@ -268,7 +274,7 @@ fn can_go(turn: &Turn<'_>, state: BlobState) -> bool {
 /// Looks for an edge that counts, and clears those that never will.
 fn edges(turn: &mut Turn<'_>) -> Flow<Edges> {
     let setting = turn.setting;
-    let edges = setting.incarnations.iter().filter(|(_, name)| name.refers_to_blob());
+    let edges = setting.incarnations.iter().filter(|(_, name)| setting.refers_to_blob(*name));
     let mut edges: Vec<(Incarnation, ManifestName)> = edges.copied().collect();
     if setting.has(Feature::AnyOrder) && turn.choose(2, 0) == 1 {
         edges.reverse();
@@ -318,7 +324,7 @@ pub(super) fn judge(
 }
 
 /// Makes sure that an incarnation never begins; `false` if the record changed meanwhile.
-fn fence_manifest(
+pub(super) fn fence_manifest(
     turn: &mut Turn<'_>,
     name: ManifestName,
     current: Seen<ManifestState>,

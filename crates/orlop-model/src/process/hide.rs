@@ -62,7 +62,7 @@ fn is_referred_to(turn: &mut Turn<'_>, repository: Repository) -> Flow<bool> {
     let edges = setting
         .incarnations
         .iter()
-        .filter(|(_, name)| name.refers_to_blob() && name.repository() == repository);
+        .filter(|(_, name)| setting.refers_to_blob(*name) && name.repository() == repository);
     let found = turn
         .each(edges.map(|(id, _)| *id), |turn, id| Ok(turn.lists(turn.edge(id))?.then_some(())))?;
     Ok(found.is_some())

@@ -17,6 +17,7 @@ pub(crate) use upload::Order;
 use std::fmt;
 
 use crate::ids::{CandidateId, Extent, Incarnation, ManifestName, Repository, TagLife};
+use crate::key::Key;
 use crate::slip::Slip;
 use crate::turn::{Flow, Pause, Turn};
 
@@ -26,7 +27,7 @@ pub(crate) enum Program {
     /// One thing after the other, until one of them fails.
     Client(Vec<Op>),
     /// So many sessions and candidates, to their ends.
-    Collector { tasks: u8 },
+    Collector { tasks: u8, candidate: CandidateId },
     /// So many things that no session and no candidate names.
     Auditor { tasks: u8 },
 }
@@ -34,15 +35,46 @@ pub(crate) enum Program {
 /// What a client does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    Upload { extent: Extent, repository: Repository, order: Order },
-    Cancel { extent: Extent },
-    Head { repository: Repository },
-    Mount { from: Repository, to: Repository },
-    Push { name: ManifestName, incarnation: Incarnation, tag: Option<TagLife> },
-    SetTag { name: ManifestName, life: TagLife },
-    DeleteTag,
-    DeleteManifest { name: ManifestName, candidate: CandidateId },
-    DeleteBlob { repository: Repository },
+    Upload {
+        extent: Extent,
+        repository: Repository,
+        order: Order,
+    },
+    Cancel {
+        extent: Extent,
+    },
+    Head {
+        repository: Repository,
+    },
+    Mount {
+        from: Repository,
+        to: Repository,
+    },
+    Push {
+        name: ManifestName,
+        incarnation: Incarnation,
+        tag: Option<TagLife>,
+        candidate: CandidateId,
+    },
+    SetTag {
+        name: ManifestName,
+        life: TagLife,
+        candidate: CandidateId,
+    },
+    DeleteTag {
+        candidate: CandidateId,
+    },
+    DeleteManifest {
+        name: ManifestName,
+        candidate: CandidateId,
+    },
+    DeleteUnlessChild {
+        name: ManifestName,
+        candidate: CandidateId,
+    },
+    DeleteBlob {
+        repository: Repository,
+    },
 }
 
 impl Program {
@@ -55,8 +87,11 @@ impl Program {
                     Ok((!is_done).then_some(()))
                 })?;
             }
-            Self::Collector { tasks } => {
-                turn.each(0..*tasks, |turn, _| collector::collect(turn).map(|()| None::<()>))?;
+            Self::Collector { tasks, candidate } => {
+                turn.each(0..*tasks, |turn, n| {
+                    let candidate = CandidateId(candidate.0 + n);
+                    collector::collect(turn, candidate).map(|()| None::<()>)
+                })?;
             }
             Self::Auditor { tasks } => {
                 turn.each(0..*tasks, |turn, _| audit::audit(turn).map(|()| None::<()>))?;
@@ -95,15 +130,18 @@ impl Op {
                 turn.promise_blob(to, is_done);
                 Ok(is_done)
             }
-            Self::Push { name, incarnation, tag } => {
-                let is_done = put::put_manifest(turn, name, incarnation, tag)?;
+            Self::Push { name, incarnation, tag, candidate } => {
+                let is_done = put::put_manifest(turn, name, incarnation, tag, candidate)?;
                 turn.promise_manifest(name, is_done);
                 Ok(is_done)
             }
-            Self::SetTag { name, life } => tag::set_tag(turn, name, life),
-            Self::DeleteTag => tag::delete_tag(turn),
+            Self::SetTag { name, life, candidate } => tag::set_tag(turn, name, life, candidate),
+            Self::DeleteTag { candidate } => tag::delete_tag(turn, candidate),
             Self::DeleteManifest { name, candidate } => {
                 delete::delete_manifest(turn, name, candidate)
+            }
+            Self::DeleteUnlessChild { name, candidate } => {
+                delete::delete_unless_child(turn, name, candidate)
             }
             Self::DeleteBlob { repository } => hide::delete_blob(turn, repository),
         }
@@ -114,7 +152,14 @@ impl Op {
 /// then, if `everything`, what only an audit finds.
 pub(crate) fn clean_up(turn: &mut Turn<'_>, everything: bool) -> Flow<()> {
     loop {
-        match collector::collect(turn) {
+        // A name that means nothing to anybody any more.
+        let is_free = |id: &CandidateId| {
+            let is_push = turn.setting.pushes.iter().any(|(_, push)| push == id);
+            !is_push && !turn.world.store.is_there(Key::Candidate(*id))
+        };
+        let candidate = (0..8).map(CandidateId).find(is_free);
+        let candidate = candidate.unwrap_or(CandidateId(7));
+        match collector::collect(turn, candidate) {
             Ok(()) => {}
             Err(Pause::Idle) => break,
             Err(pause) => return Err(pause),
@@ -141,8 +186,9 @@ impl fmt::Display for Op {
             Self::Push { name, tag: None, .. } => write!(f, "push {name}"),
             Self::Push { name, .. } => write!(f, "push {name} tagged"),
             Self::SetTag { name, .. } => write!(f, "tag {name}"),
-            Self::DeleteTag => f.write_str("delete tag"),
+            Self::DeleteTag { .. } => f.write_str("delete tag"),
             Self::DeleteManifest { name, .. } => write!(f, "delete {name}"),
+            Self::DeleteUnlessChild { name, .. } => write!(f, "delete {name} if no index has it"),
             Self::DeleteBlob { repository } => write!(f, "delete blob in {repository}"),
         }
     }
@@ -155,7 +201,7 @@ impl fmt::Display for Program {
                 let ops: Vec<String> = ops.iter().map(ToString::to_string).collect();
                 f.write_str(&ops.join(" + "))
             }
-            Self::Collector { tasks } => write!(f, "collector of {tasks}"),
+            Self::Collector { tasks, .. } => write!(f, "collector of {tasks}"),
             Self::Auditor { tasks } => write!(f, "auditor of {tasks}"),
         }
     }

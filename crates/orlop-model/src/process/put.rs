@@ -2,10 +2,11 @@
 
 use super::blob::{live_extent, sees_for_good};
 use super::tag;
-use crate::ids::{Extent, Incarnation, ManifestName, TagLife};
+use crate::ids::{CandidateId, Extent, Incarnation, ManifestName, TagLife};
 use crate::key::{Key, Marker};
+use crate::setting::Feature;
 use crate::slip::Slip;
-use crate::state::ManifestState;
+use crate::state::{Candidate, ManifestState};
 use crate::turn::{Flow, Pause, Turn};
 use crate::word::{Seen, Swap, Word};
 
@@ -24,7 +25,7 @@ enum Checked {
     Missing,
     /// The blob is, in this extent.
     Blob(Extent),
-    /// The child is.
+    /// The child is, or nothing is needed.
     Child,
 }
 
@@ -33,20 +34,24 @@ pub(super) fn put_manifest(
     name: ManifestName,
     first: Incarnation,
     tag: Option<TagLife>,
+    candidate: CandidateId,
 ) -> Flow<bool> {
     let attempts = turn.setting.attempts;
+    let announced = |n| CandidateId(candidate.0 + n);
     let pushed = turn.each(0..attempts, |turn, n| {
         let tag = tag.map(|life| TagLife(life.0 + n));
-        let pushed = push(turn, name, Incarnation(first.0 + n), tag)?;
+        let pushed = push(turn, name, Incarnation(first.0 + n), tag, announced(n))?;
         Ok(pushed.map(|pushed| (pushed, n)))
     })?;
-    match pushed {
-        Some((Pushed::Live(incarnation), used)) => match tag {
-            Some(life) => tag::set(turn, name, incarnation, life.0 + used..life.0 + attempts),
-            None => Ok(true),
-        },
-        Some((Pushed::Refused, _)) | None => Ok(false),
+    let Some((Pushed::Live(incarnation), used)) = pushed else { return Ok(false) };
+    let Some(life) = tag else { return Ok(true) };
+    let lives = life.0 + used..life.0 + attempts;
+    let is_set = tag::set(turn, name, incarnation, lives, announced(attempts + used))?;
+    if is_set && turn.setting.has(Feature::Untagged) && !turn.slips(Slip::PushClearedBeforeTag) {
+        // Until now it told a collector of a manifest that nothing keeps.
+        turn.clear(Key::Candidate(announced(used)))?;
     }
+    Ok(is_set)
 }
 
 /// One attempt; `None` if it has to be tried again.
@@ -55,10 +60,11 @@ fn push(
     name: ManifestName,
     incarnation: Incarnation,
     tag: Option<TagLife>,
+    candidate: CandidateId,
 ) -> Flow<Option<Pushed>> {
     let current = turn.manifest(name)?;
     let Some(live) = current.state().live() else {
-        return push_new(turn, name, incarnation, tag, current);
+        return push_new(turn, name, incarnation, tag, candidate, current);
     };
     if let Some(life) = tag {
         turn.mark(Marker::TagEdge(life))?;
@@ -78,6 +84,7 @@ fn push_new(
     name: ManifestName,
     incarnation: Incarnation,
     tag: Option<TagLife>,
+    candidate: CandidateId,
     current: Seen<ManifestState>,
 ) -> Flow<Option<Pushed>> {
     let early = if turn.slips(Slip::ChecksBeforeEdges) {
@@ -100,18 +107,34 @@ fn push_new(
     if let (Checked::Blob(extent), true) = (checked, turn.slips(Slip::SessionClearedFirst)) {
         turn.clear(Key::Session(extent))?;
     }
+    let announces = turn.setting.has(Feature::Untagged);
+    if announces && !turn.slips(Slip::PushAnnouncedLate) {
+        // Before the act: a crash behind it must leave something that a collector finds.
+        turn.create(Key::Candidate(candidate), Candidate::Push(name, incarnation))?;
+    }
     // The record was read before the edges were marked. So whoever finds an edge and changes the
     // record knows that this swap will fail; it need not look for a fence.
-    match turn.try_swap(current, current.state().pushed(incarnation), |_, _| {})? {
+    match turn.try_swap(current, current.state().pushed(incarnation), |promises, _| {
+        promises.is_orphaned &= name != ManifestName::One;
+    })? {
         Swap::Stored(_) => {}
         Swap::Conflict => {
             let now = turn.manifest(name)?;
             if now.state().live() != Some(incarnation) {
                 clear(turn, incarnation, tag)?;
+                if announces {
+                    turn.clear(Key::Candidate(candidate))?; // it never began
+                }
                 return Ok(None);
             }
         }
         Swap::Unknown => return after_error(turn, name, incarnation, tag, current),
+    }
+    if announces && turn.slips(Slip::PushAnnouncedLate) {
+        turn.create(Key::Candidate(candidate), Candidate::Push(name, incarnation))?;
+    }
+    if announces && turn.slips(Slip::PushClearedBeforeTag) && tag.is_some() {
+        turn.clear(Key::Candidate(candidate))?;
     }
     // Until now it told a collector of a blob that nothing refers to.
     if let Checked::Blob(extent) = checked {
@@ -153,7 +176,10 @@ fn after_error(
 /// Whether what the manifest refers to is there and stays there. To be called after its edges are
 /// marked.
 fn check(turn: &mut Turn<'_>, name: ManifestName) -> Flow<Checked> {
-    if !name.refers_to_blob() {
+    if !turn.setting.refers_to_blob(name) {
+        if name != ManifestName::Index {
+            return Ok(Checked::Child); // it has none, and a subject need not be there
+        }
         let child = live_manifest(turn, ManifestName::One)?;
         return Ok(child.map_or(Checked::Missing, |_| Checked::Child));
     }

@@ -18,8 +18,8 @@ pub(super) enum Reason {
     Leftover(Extent),
     /// No reason to look at the blob, where a run has that.
     Blob,
-    /// No reason to look at a manifest, where those without a tag go.
-    Manifest(ManifestName),
+    /// A manifest that nothing may keep any more.
+    Entry(ManifestName),
 }
 
 /// What an auditor finds.
@@ -46,9 +46,9 @@ impl Reason {
         if !is_alone && setting.has(Feature::Unprompted) {
             all.push(Self::Blob);
         }
-        if !is_alone && setting.has(Feature::Untagged) {
-            all.push(Self::Manifest(ManifestName::One));
-        }
+        let entries = ManifestName::ALL.into_iter();
+        let entries = entries.filter(|name| store.is_there(Key::Entry(*name)));
+        all.extend(entries.map(Self::Entry));
         all
     }
 }
@@ -114,7 +114,7 @@ impl fmt::Display for Reason {
             Self::Candidate(id) => Key::Candidate(*id).fmt(f),
             Self::Leftover(extent) => write!(f, "a part of {extent}"),
             Self::Blob => Key::Blob.fmt(f),
-            Self::Manifest(name) => Key::Manifest(*name).fmt(f),
+            Self::Entry(name) => Key::Entry(*name).fmt(f),
         }
     }
 }
@@ -138,7 +138,7 @@ impl Word for Reason {
             Self::Candidate(id) => (1, id.0),
             Self::Leftover(extent) => (2, extent.0),
             Self::Blob => (3, 0),
-            Self::Manifest(name) => (4, name.number()),
+            Self::Entry(name) => (4, name.number()),
         };
         kind << 8 | u32::from(number)
     }
@@ -150,7 +150,7 @@ impl Word for Reason {
             1 => Self::Candidate(CandidateId(number)),
             2 => Self::Leftover(Extent(number)),
             3 => Self::Blob,
-            _ => Self::Manifest(ManifestName::of(number)),
+            _ => Self::Entry(ManifestName::of(number)),
         }
     }
 }

@@ -3,14 +3,19 @@
 use std::ops::Range;
 
 use super::put::live_manifest;
-use crate::ids::{Incarnation, ManifestName, TagLife};
-use crate::key::Marker;
+use crate::ids::{CandidateId, Incarnation, ManifestName, TagLife};
+use crate::key::{Key, Marker};
 use crate::setting::Feature;
 use crate::slip::Slip;
-use crate::state::{TagState, TagTarget};
+use crate::state::{Candidate, TagState, TagTarget};
 use crate::turn::{Flow, Turn};
 
-pub(super) fn set_tag(turn: &mut Turn<'_>, name: ManifestName, life: TagLife) -> Flow<bool> {
+pub(super) fn set_tag(
+    turn: &mut Turn<'_>,
+    name: ManifestName,
+    life: TagLife,
+    candidate: CandidateId,
+) -> Flow<bool> {
     let lives = life.0..life.0 + turn.setting.attempts;
     if !turn.slips(Slip::UntaggedEdgeLast) {
         turn.mark(Marker::TagEdge(life))?;
@@ -20,7 +25,7 @@ pub(super) fn set_tag(turn: &mut Turn<'_>, name: ManifestName, life: TagLife) ->
         turn.unmark(Marker::TagEdge(life))?;
         return Ok(false);
     };
-    set(turn, name, manifest, lives)
+    set(turn, name, manifest, lives, candidate)
 }
 
 /// Sets the tag, whose first edge is marked, on a manifest that was seen alive after that. Each
@@ -30,7 +35,9 @@ pub(super) fn set(
     name: ManifestName,
     manifest: Incarnation,
     lives: Range<u8>,
+    candidate: CandidateId,
 ) -> Flow<bool> {
+    let setting = turn.setting;
     let first = TagLife(lives.start);
     let is_set = turn.each(lives, |turn, life| {
         let life = TagLife(life);
@@ -43,21 +50,46 @@ pub(super) fn set(
         }
         let current = turn.tag()?;
         let displaced = current.state().target;
-        if let Some(target) = displaced.filter(|target| target.is_on(name, manifest)) {
-            // It is set. Where untagged manifests go, a collector may have come between the edge of
-            // that life and the tag, so the manifest is looked at again.
-            let is_there = !turn.setting.has(Feature::Untagged)
-                || live_manifest(turn, name)? == Some(manifest);
+        // Where a collector takes manifests away, the manifest is looked at after the tag was read:
+        // a collector that does not wait for this tag changes its record first. So a tag is never
+        // moved to a manifest that is gone.
+        let is_alive = !setting.has(Feature::Untagged)
+            || turn.slips(Slip::TagReadAfterLook)
+            || live_manifest(turn, name)? == Some(manifest);
+        if !is_alive {
             turn.unmark(Marker::TagEdge(life))?;
-            turn.promise_tag(target, is_there);
-            return Ok(Some(is_there));
+            return Ok(Some(false));
+        }
+        if let Some(target) = displaced.filter(|target| target.is_on(name, manifest)) {
+            turn.unmark(Marker::TagEdge(life))?; // it is set
+            turn.promise_tag(target, true);
+            return Ok(Some(true));
+        }
+        let untags = displaced.filter(|old| setting.has(Feature::Untagged) && old.name != name);
+        let announced = CandidateId(candidate.0 + life.0 - first.0);
+        if let Some(old) = untags
+            && !turn.slips(Slip::UntagAnnouncedLate)
+        {
+            turn.create(Key::Candidate(announced), Candidate::Untag(old.name, old.life))?;
         }
         let target = TagTarget { name, incarnation: manifest, life };
         let next = TagState { target: Some(target) };
-        let swap = turn.swap_breaking(current, next, |promises, _| promises.tag = None)?;
+        let swap = turn.swap_breaking(current, next, |promises, _| {
+            if !setting.has(Feature::Untagged) {
+                promises.tag = None;
+            }
+        })?;
         if swap.is_none() && turn.tag()?.state().target != Some(target) {
             turn.unmark(Marker::TagEdge(life))?; // this life is over before it began
+            if untags.is_some() {
+                turn.clear(Key::Candidate(announced))?; // and the other one is not
+            }
             return Ok(None);
+        }
+        if let Some(old) = untags
+            && turn.slips(Slip::UntagAnnouncedLate)
+        {
+            turn.create(Key::Candidate(announced), Candidate::Untag(old.name, old.life))?;
         }
         settle(turn, target, displaced).map(Some)
     })?;
@@ -88,7 +120,10 @@ fn settle(turn: &mut Turn<'_>, target: TagTarget, displaced: Option<TagTarget>) 
     Ok(false)
 }
 
-pub(super) fn delete_tag(turn: &mut Turn<'_>) -> Flow<bool> {
+pub(super) fn delete_tag(turn: &mut Turn<'_>, candidate: CandidateId) -> Flow<bool> {
+    if turn.setting.has(Feature::Untagged) {
+        return untag(turn, candidate);
+    }
     turn.until(|turn| {
         let tag = turn.tag()?;
         let Some(target) = tag.state().target else { return Ok(Some(false)) };
@@ -100,9 +135,28 @@ pub(super) fn delete_tag(turn: &mut Turn<'_>) -> Flow<bool> {
     })
 }
 
+/// The same where it is announced.
+fn untag(turn: &mut Turn<'_>, first: CandidateId) -> Flow<bool> {
+    let is_gone = turn.each(0..2, |turn, attempt| {
+        let candidate = Key::Candidate(CandidateId(first.0 + attempt));
+        let tag = turn.tag()?;
+        let Some(target) = tag.state().target else { return Ok(Some(false)) };
+        if !turn.slips(Slip::UntagAnnouncedLate) {
+            turn.create(candidate, Candidate::Untag(target.name, target.life))?;
+        }
+        if !turn.remove(tag, |promises, _| promises.tag = None)? {
+            turn.clear(candidate)?;
+            return Ok(None);
+        }
+        turn.unmark(Marker::TagEdge(target.life))?;
+        Ok(Some(true))
+    })?;
+    Ok(is_gone.unwrap_or(false))
+}
+
 impl TagTarget {
     /// Whether the tag is on this life of a manifest.
-    pub(super) fn is_on(self, name: ManifestName, incarnation: Incarnation) -> bool {
+    pub(crate) fn is_on(self, name: ManifestName, incarnation: Incarnation) -> bool {
         self.name == name && self.incarnation == incarnation
     }
 }

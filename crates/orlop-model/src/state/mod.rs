@@ -6,7 +6,7 @@ mod small;
 
 pub(crate) use blob::{BlobState, Life};
 pub(crate) use manifest::{ManifestLife, ManifestState};
-pub(crate) use small::{Candidate, Link, Session, TagState, TagTarget};
+pub(crate) use small::{Candidate, Entry, Link, Session, TagState, TagTarget};
 
 use std::fmt;
 

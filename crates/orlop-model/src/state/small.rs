@@ -40,12 +40,21 @@ pub(crate) enum Session {
     Aborted,
 }
 
-/// What a collector should look at: this incarnation is about to be deleted.
+/// What a collector should look at: an act that is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) name: ManifestName,
-    pub(crate) incarnation: Incarnation,
+pub(crate) enum Candidate {
+    /// This incarnation is about to be deleted.
+    Delete(ManifestName, Incarnation),
+    /// This one is about to begin.
+    Push(ManifestName, Incarnation),
+    /// This life of the tag, which is on that manifest, is about to end.
+    Untag(ManifestName, TagLife),
 }
+
+/// That nothing may keep a manifest any more. It is stored again whenever there is a new reason to
+/// believe so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry;
 
 impl State for TagState {
     fn pack(self) -> u32 {
@@ -110,12 +119,22 @@ impl State for Session {
 
 impl State for Candidate {
     fn pack(self) -> u32 {
-        Packer::new().put(2, self.name.number()).put(3, self.incarnation.0).end()
+        let (kind, name, life) = match self {
+            Self::Delete(name, incarnation) => (0, name, incarnation.0),
+            Self::Push(name, incarnation) => (1, name, incarnation.0),
+            Self::Untag(name, life) => (2, name, life.0),
+        };
+        Packer::new().put(2, kind).put(2, name.number()).put(3, life).end()
     }
 
     fn unpack(value: u32) -> Self {
         let mut bits = Unpacker::new(value);
-        Self { name: ManifestName::of(bits.take(2)), incarnation: Incarnation(bits.take(3)) }
+        let (kind, name, life) = (bits.take(2), ManifestName::of(bits.take(2)), bits.take(3));
+        match kind {
+            0 => Self::Delete(name, Incarnation(life)),
+            1 => Self::Push(name, Incarnation(life)),
+            _ => Self::Untag(name, TagLife(life)),
+        }
     }
 }
 
@@ -149,6 +168,26 @@ impl fmt::Display for Session {
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.incarnation, self.name)
+        match self {
+            Self::Delete(name, incarnation) => write!(f, "delete {name} {incarnation}"),
+            Self::Push(name, incarnation) => write!(f, "push {name} {incarnation}"),
+            Self::Untag(name, life) => write!(f, "take {life} from {name}"),
+        }
+    }
+}
+
+impl State for Entry {
+    fn pack(self) -> u32 {
+        1
+    }
+
+    fn unpack(_: u32) -> Self {
+        Self
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there")
     }
 }
