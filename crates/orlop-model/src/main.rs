@@ -108,7 +108,7 @@ fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
 }
 
-/// As many as fit into a GiB, and are seen in half a minute.
-const STATES_MAX: usize = 6_000_000;
+/// As many as fit into 2 GiB, and are seen in less than a minute.
+const STATES_MAX: usize = 10_000_000;
 const WALKS: usize = 100_000;
 const SEED: u64 = 1;

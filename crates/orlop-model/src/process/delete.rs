@@ -26,7 +26,7 @@ pub(super) fn delete_manifest(
         let deleted = current.state().deleted();
         let swap = turn.swap_breaking(current, deleted, |promises, store| {
             promises.manifests = promises.manifests.without(name);
-            promises.is_orphaned |= name == ManifestName::One;
+            promises.is_orphaned |= setting.has(Feature::Untagged) && name == ManifestName::One;
             let target = store.tag().target;
             // Or somebody may be about to set it.
             if setting.has(Feature::Untagged)
