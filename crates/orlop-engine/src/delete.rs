@@ -36,7 +36,7 @@ impl Repository {
                 }
             }
             if self.end(digest, stored, incarnation).await? {
-                self.tidy(digest).await?;
+                self.tidy(digest).await?; // or a collector does it
                 return Ok(true);
             }
         }
@@ -115,16 +115,16 @@ impl Repository {
 
     /// After a manifest was deleted: takes its tags away, clears its edges, and then the record.
     /// Everything here may be left undone by a crash and done later by a collector: an edge or a
-    /// tag of an incarnation that is over means nothing.
-    pub(crate) async fn tidy(&self, digest: &Digest) -> Result<()> {
+    /// tag of an incarnation that is over means nothing. `false` if others were always faster.
+    pub(crate) async fn tidy(&self, digest: &Digest) -> Result<bool> {
         let key = layout::manifest(&self.name, digest)?;
         for _ in 0..ATTEMPTS {
             let Some(stored) = self.store().get::<ManifestState>(&key).await? else {
-                return Ok(());
+                return Ok(true);
             };
             let over = stored.state.over();
             if over.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             // All of them have the same edges but for their ids: they have the same digest.
             let targets = Targets::of(&reparse(&stored.state, digest)?);
@@ -143,10 +143,10 @@ impl Repository {
                 matches!(swap, Swap::Stored(_))
             };
             if is_done {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(()) // others are at it; a collector finds what is left
+        Ok(false)
     }
 
     /// Takes away every tag that is on one of these incarnations, and returns the edges of all

@@ -11,10 +11,18 @@ use crate::store::Stored;
 use crate::{Condition, Error, ErrorKind, Page, Result, layout};
 
 /// A tag that is about to be set.
+///
+/// It is read before its manifest is looked at, and that comes before it is swapped. A collector
+/// that is about to delete the manifest, and finds the tag not set yet, does it the other way
+/// round: it makes its intention known in the manifest, and then stores the tag once more. So
+/// either the manifest's look takes the intention back, or the swap fails. Otherwise the tag could
+/// leave another manifest for one that is just being deleted, and be lost with it.
 #[derive(Debug)]
 pub(crate) struct NewTag {
     tag: Tag,
     incarnation: RandomId,
+    /// What it is on.
+    found: Option<Stored<TagState>>,
 }
 
 impl Repository {
@@ -76,17 +84,14 @@ impl Repository {
         Err(contended(format_args!("tag {tag} of {}", self.name)))
     }
 
-    /// Gives each tag an incarnation, after a first look at whether `condition` holds, so that a
-    /// call that cannot succeed stores nothing.
+    /// Reads each tag and gives it an incarnation, if `condition` holds. To be called before the
+    /// manifest is looked at; a call that cannot succeed stores nothing.
     pub(crate) async fn new_tags(&self, tags: &[Tag], condition: Condition) -> Result<Vec<NewTag>> {
         let mut new = Vec::with_capacity(tags.len());
         for tag in tags {
-            if condition != Condition::Any {
-                let key = layout::tag(&self.name, tag)?;
-                let current = self.store().get::<TagState>(&key).await?;
-                self.check(tag, current.as_ref(), condition).await?;
-            }
-            new.push(NewTag { tag: tag.clone(), incarnation: self.store().random_id()? });
+            let found = self.store().get::<TagState>(&layout::tag(&self.name, tag)?).await?;
+            self.check(tag, found.as_ref(), condition).await?;
+            new.push(NewTag { tag: tag.clone(), incarnation: self.store().random_id()?, found });
         }
         Ok(new)
     }
@@ -107,7 +112,7 @@ impl Repository {
         layout::tag_edge(&self.name, &set.digest, set.manifest.0, tag, set.incarnation.0)
     }
 
-    /// Sets a tag whose edge is marked on a manifest that was seen alive after that.
+    /// Sets a tag whose edge is marked, on a manifest that was seen alive after that.
     pub(crate) async fn set(
         &self,
         new: NewTag,
@@ -116,33 +121,26 @@ impl Repository {
         condition: Condition,
     ) -> Result<()> {
         let store = self.store();
-        let NewTag { tag, mut incarnation } = new;
+        let NewTag { tag, mut incarnation, mut found } = new;
         let key = layout::tag(&self.name, &tag)?;
         for _ in 0..ATTEMPTS {
             let edge = layout::tag_edge(&self.name, digest, manifest, &tag, incarnation)?;
-            let current = store.get::<TagState>(&key).await?;
-            if let Err(error) = self.check(&tag, current.as_ref(), condition).await {
-                store.clear(&[edge]).await?;
-                return Err(error);
-            }
-            if let Some(current) = &current
-                && current.state.is_on(digest, manifest)
-            {
+            let displaced = found.as_ref().map(|found| &found.state);
+            if displaced.is_some_and(|displaced| displaced.is_on(digest, manifest)) {
                 store.clear(&[edge]).await?; // it is set; the edge was not needed
                 // By somebody whose edge a collector may have missed, so it is looked at again.
                 return self.settle(&tag, digest, manifest, None).await;
             }
+            let candidate = match displaced.filter(|old| old.digest != *digest) {
+                Some(old) => Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?),
+                None => None,
+            };
             let next = TagState {
                 digest: *digest,
                 manifest: Text(manifest),
                 incarnation: Text(incarnation),
             };
-            let displaced = current.as_ref().map(|current| &current.state);
-            let candidate = match displaced.filter(|old| old.digest != *digest) {
-                Some(old) => Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?),
-                None => None,
-            };
-            let version = current.as_ref().map(|current| &current.version);
+            let version = found.as_ref().map(|found| &found.version);
             // The one attempt of this incarnation; after an error it may still happen.
             let is_set = match store.swap(&key, version, &next).await? {
                 Swap::Stored(_) => true,
@@ -161,8 +159,13 @@ impl Repository {
             incarnation = store.random_id()?;
             let edge = layout::tag_edge(&self.name, digest, manifest, &tag, incarnation)?;
             store.mark(std::slice::from_ref(&edge)).await?;
-            if let Err(error) = self.check_alive(digest, manifest).await {
-                store.clear(&[edge]).await?; // it was not tried
+            found = store.get::<TagState>(&key).await?;
+            let is_possible = match self.check(&tag, found.as_ref(), condition).await {
+                Ok(()) => self.check_alive(digest, manifest).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = is_possible {
+                store.clear(&[edge]).await?; // it was never tried
                 return Err(error);
             }
         }
@@ -189,7 +192,10 @@ impl Repository {
             && stored.state.is_on(digest, manifest)
         {
             match self.store().remove(&key, &stored.version).await? {
-                Removal::Removed | Removal::Conflict => {} // it is on something else by now
+                Removal::Removed => {
+                    self.store().clear(&[self.edge_of(tag, &stored.state)?]).await?;
+                }
+                Removal::Conflict => {} // it is on something else by now
             }
         }
         Err(error)

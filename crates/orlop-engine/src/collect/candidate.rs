@@ -17,7 +17,7 @@ enum Outcome {
     Done,
     /// It has not, and now it cannot any more: whoever tries again announces it again.
     Prevented,
-    /// It has not, yet.
+    /// It has not, yet, or not wholly.
     Pending,
 }
 
@@ -127,7 +127,9 @@ impl Collector<'_> {
                 }
             }
             if current.state.over().contains(&incarnation) && !self.options.dry_run {
-                self.registry.repository(repository.clone()).tidy(digest).await?;
+                if !self.registry.repository(repository.clone()).tidy(digest).await? {
+                    return Ok(Outcome::Pending); // the candidate is all that leads to what is left
+                }
                 done.manifests += 1;
             }
             return Ok(Outcome::Done);

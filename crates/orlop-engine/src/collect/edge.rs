@@ -2,7 +2,7 @@
 
 use futures::TryStreamExt;
 use orlop_backend::{Entry, Key, Prefix, RandomId, Swap};
-use orlop_oci::{Digest, RepositoryName, Tag};
+use orlop_oci::{Digest, RepositoryName};
 
 use super::{Collected, Collector};
 use crate::layout::ManifestEdge;
@@ -34,18 +34,27 @@ enum Edge {
     Void,
 }
 
+/// A manifest whose edges are judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// The incarnation that it lives in.
+    pub(super) incarnation: RandomId,
+    /// Whether it is about to go if no edge counts.
+    pub(super) is_condemned: bool,
+}
+
 impl Collector<'_> {
     /// Looks for an edge of a blob that counts, and clears those that never will.
     pub(super) async fn blob_edges(&self, blob: &Digest, done: &mut Collected) -> Result<Edges> {
         self.edges(&layout::all_blob_edges(blob)?, None, done).await
     }
 
-    /// The same for a manifest that lives in `target`.
+    /// The same for a manifest.
     pub(super) async fn manifest_edges(
         &self,
         repository: &RepositoryName,
         manifest: &Digest,
-        target: RandomId,
+        target: Target,
         done: &mut Collected,
     ) -> Result<Edges> {
         self.edges(&layout::manifest_edges(repository, manifest)?, Some(target), done).await
@@ -54,7 +63,7 @@ impl Collector<'_> {
     async fn edges(
         &self,
         place: &Prefix,
-        target: Option<RandomId>,
+        target: Option<Target>,
         done: &mut Collected,
     ) -> Result<Edges> {
         let mut walk = self.store().environment.records.walk(place);
@@ -81,7 +90,7 @@ impl Collector<'_> {
     async fn judge(
         &self,
         edge: &Entry,
-        target: Option<RandomId>,
+        target: Option<Target>,
         done: &mut Collected,
     ) -> Result<Edge> {
         let (repository, manifest, incarnation) = match target {
@@ -93,11 +102,14 @@ impl Collector<'_> {
                 Some((repository, ManifestEdge::Index { index, incarnation })) => {
                     (repository, index, incarnation)
                 }
-                Some((_, ManifestEdge::Tag { incarnation, .. })) if incarnation != target => {
+                Some((_, ManifestEdge::Tag { incarnation, .. }))
+                    if incarnation != target.incarnation =>
+                {
                     return Ok(Edge::Void); // of another life of the manifest
                 }
                 Some((repository, ManifestEdge::Tag { tag, life, .. })) => {
-                    return self.judge_tag(edge, &repository, &tag, life, done).await;
+                    let key = layout::tag(&repository, &tag)?;
+                    return self.judge_tag(edge, &key, life, target.is_condemned, done).await;
                 }
                 None => return Ok(Edge::Valid),
             },
@@ -113,22 +125,37 @@ impl Collector<'_> {
     async fn judge_tag(
         &self,
         edge: &Entry,
-        repository: &RepositoryName,
-        tag: &Tag,
+        key: &Key,
         life: RandomId,
+        is_condemned: bool,
         done: &mut Collected,
     ) -> Result<Edge> {
-        let key = layout::tag(repository, tag)?;
-        match self.store().get::<TagState>(&key).await {
-            Ok(Some(tag)) if tag.state.incarnation.0 == life => Ok(Edge::Valid),
-            Ok(_) if self.store().age(edge.modified) < self.options.lease => Ok(Edge::InFlight),
-            // Whoever sets it late looks at the manifest after that, and takes it away again.
-            Ok(_) => Ok(Edge::Void),
-            Err(error) => {
-                done.set_aside(&key, error)?;
-                Ok(Edge::Valid)
+        for _ in 0..ATTEMPTS {
+            let tag = match self.store().get::<TagState>(key).await {
+                Ok(tag) => tag,
+                Err(error) => {
+                    done.set_aside(key, error)?;
+                    return Ok(Edge::Valid);
+                }
+            };
+            match tag {
+                Some(tag) if tag.state.incarnation.0 == life => return Ok(Edge::Valid),
+                _ if self.store().age(edge.modified) < self.options.lease => {
+                    return Ok(Edge::InFlight);
+                }
+                // Whoever sets it late must read it again, and then look at the manifest: so that
+                // it does not leave another manifest for one that is gone by then.
+                Some(tag) if is_condemned => {
+                    let swap = self.store().swap(key, Some(&tag.version), &tag.state).await?;
+                    if let Swap::Stored(_) = swap {
+                        return Ok(Edge::Void);
+                    }
+                }
+                // Whoever sets it late looks at the manifest after that, and takes it away again.
+                _ => return Ok(Edge::Void),
             }
         }
+        Ok(Edge::InFlight) // others set it all the time
     }
 
     async fn judge_manifest(

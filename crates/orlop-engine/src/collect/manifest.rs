@@ -3,7 +3,7 @@
 use orlop_backend::{Entry, RandomId, Removal, Swap};
 use orlop_oci::{Digest, RepositoryName};
 
-use super::edge::Edges;
+use super::edge::{Edges, Target};
 use super::{Collected, Collector, Verdict};
 use crate::delete::reparse;
 use crate::repository::ATTEMPTS;
@@ -55,7 +55,11 @@ impl Collector<'_> {
     }
 
     /// A manifest that is gone needs no note.
-    pub(super) async fn drop_note(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+    pub(super) async fn drop_note(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<()> {
         let key = layout::untagged(repository, digest)?;
         let Some(noted) = self.store().get::<Untagged>(&key).await? else {
             return Ok(());
@@ -136,12 +140,7 @@ impl Collector<'_> {
             }
             // Not needed, but it changes no record of a manifest that is kept.
             match self.keepers(name, digest, &current.state, incarnation, done).await? {
-                Edges::Valid => {
-                    // The edge may be of a later life: true only if the record is the same still.
-                    let now = self.store().get::<ManifestState>(&key).await?;
-                    let is_same = now.is_some_and(|now| now.version == current.version);
-                    return Ok(is_same.then_some(Verdict::Resolved));
-                }
+                Edges::Valid => return Ok(Some(Verdict::Resolved)),
                 Edges::InFlight => return Ok(Some(Verdict::Later)),
                 Edges::None => {}
             }
@@ -187,7 +186,9 @@ impl Collector<'_> {
         incarnation: RandomId,
         done: &mut Collected,
     ) -> Result<Edges> {
-        let edges = self.manifest_edges(repository, digest, incarnation, done).await?;
+        let is_condemned = matches!(state.header.life, Incarnation::Condemned(_));
+        let target = Target { incarnation, is_condemned };
+        let edges = self.manifest_edges(repository, digest, target, done).await?;
         if edges == Edges::Valid {
             return Ok(edges);
         }

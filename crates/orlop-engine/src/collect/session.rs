@@ -11,8 +11,8 @@ use crate::{Registry, Result, layout};
 
 impl Collector<'_> {
     pub(super) async fn session(&self, entry: &Entry, done: &mut Collected) -> Result<()> {
-        let age = self.store().age(entry.modified);
-        if age < self.options.lease.min(self.options.upload_idle) {
+        let worth_a_look = self.options.lease.min(self.options.upload_idle);
+        if self.store().age(entry.modified) < worth_a_look {
             done.kept.uploads += 1;
             return Ok(());
         }
@@ -20,6 +20,12 @@ impl Collector<'_> {
         let Some(mut session) = self.store().get::<Session>(&entry.key).await? else {
             return Ok(());
         };
+        // The age of what was read: it may have been taken up since it was listed.
+        let age = self.store().age(session.modified);
+        if age < worth_a_look {
+            done.kept.uploads += 1;
+            return Ok(());
+        }
         let is_idle = age >= self.options.upload_idle;
         match session.state.stage {
             Stage::Sealed(digest) => {
@@ -47,7 +53,8 @@ impl Collector<'_> {
                 }
             }
         }
-        self.give_up(extent, &session.state.checkpoint(), done).await
+        self.abandon(extent, &session.state).await?;
+        self.forget(extent, done).await
     }
 
     /// An upload that was to become a blob, and has or has not.
@@ -80,8 +87,12 @@ impl Collector<'_> {
             // Its commit may be asleep just before the swap that installs it. That one must fail
             // before the bytes go.
             if self.fence_extent(digest, current, extent).await? {
+                // In this order: its writer may be asleep just before the seal. What is abandoned
+                // cannot be sealed any more, and what was sealed before is deleted then. The other
+                // way round it could seal between the two, and nobody would name those bytes.
+                self.abandon(extent, session).await?;
                 self.registry.delete_extent(extent).await?;
-                return self.give_up(extent, &session.checkpoint(), done).await;
+                return self.forget(extent, done).await;
             }
         }
         Err(contended(format_args!("blob {digest}")))
@@ -106,9 +117,14 @@ impl Collector<'_> {
         Ok(matches!(swap, Swap::Stored(_)))
     }
 
-    /// Deletes what an upload wrote, and then its session, which names it.
-    async fn give_up(&self, extent: ExtentId, at: &Checkpoint, done: &mut Collected) -> Result<()> {
-        self.store().environment.extents.abandon(extent, at).await?;
+    /// Deletes what is open of what an upload wrote.
+    async fn abandon(&self, extent: ExtentId, session: &Session) -> Result<()> {
+        let extents = &self.store().environment.extents;
+        Ok(extents.abandon(extent, &session.checkpoint()).await?)
+    }
+
+    /// Deletes the session of an upload whose bytes are gone: it is what named them.
+    async fn forget(&self, extent: ExtentId, done: &mut Collected) -> Result<()> {
         self.store().clear(&[layout::upload(extent)?]).await?;
         done.uploads += 1;
         Ok(())

@@ -6,6 +6,7 @@ mod blobs;
 mod collect;
 mod counting;
 mod fixture;
+mod late_seals;
 mod leftovers;
 mod lists;
 mod lost_answers;
