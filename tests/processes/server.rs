@@ -22,7 +22,12 @@ impl Server {
     }
 
     /// Starts a server by a command that says more.
-    pub(crate) fn start_as(mut command: Command) -> Self {
+    pub(crate) fn start_as(command: Command) -> Self {
+        Self::try_start_as(command).unwrap_or_else(|line| panic!("strange first line {line:?}"))
+    }
+
+    /// The same, or the first line of a server that does not start.
+    pub(crate) fn try_start_as(mut command: Command) -> Result<Self, String> {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the command");
         let output = process.stdout.take().expect("its output");
         let mut line = String::new();
@@ -31,12 +36,20 @@ impl Server {
             .strip_prefix("orlop listens on http://")
             .and_then(|rest| rest.split_once(' '))
             .and_then(|(address, _)| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("strange first line {line:?}"));
-        Self { client: Client::new(address), process }
+        let Some(address) = address else {
+            let _ = process.kill(); // it may have ended already
+            let _ = process.wait();
+            return Err(line);
+        };
+        Ok(Self { client: Client::new(address), process })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let process = self.process.id().to_string();
+        let process = self.id().to_string();
         let mut kill = Command::new("kill");
         let status = kill.args([signal, &process]).status().expect("kill");
         assert!(status.success());
