@@ -7,6 +7,7 @@ use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository};
 use crate::state::{BlobState, Link};
 use crate::store::Stored;
+use crate::upload::given_up;
 use crate::{Error, ErrorKind, Result, layout};
 
 impl Repository {
@@ -52,7 +53,7 @@ impl Repository {
                     if state.is_fenced(extent) {
                         // It was never tried, and its session is gone.
                         self.discard_upload(extent).await?;
-                        break;
+                        return Err(given_up(extent));
                     }
                     attempted = true;
                     let state = state.installed(extent, verified.size(), self.name.clone());

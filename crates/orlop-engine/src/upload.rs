@@ -249,7 +249,8 @@ impl Upload {
             self.store_session().await?;
         }
         if let Some(appender) = self.appender.take() {
-            appender.seal().await?;
+            let sealed = appender.seal().await;
+            self.unless_overtaken(sealed).await?;
         }
         let verified = match hashed {
             Some(verified) => verified,
@@ -284,8 +285,10 @@ impl Upload {
             let extents = &self.repository.store().environment.extents;
             let claim = extents.claim(self.extent, &self.session.checkpoint()).await;
             // The session may have gone on, or ended, between the time it was read and the claim.
-            // From here on nobody else can make it go on.
-            self.check_newest().await?;
+            // From here on nobody else can make it go on. One that is sealed nobody could before.
+            if self.session.stage == Stage::Open {
+                self.check_newest().await?;
+            }
             let Claim::Granted(appender) = claim? else {
                 return Err(self.conflict("somebody else is writing to it"));
             };
@@ -306,20 +309,21 @@ impl Upload {
         }
     }
 
-    /// Fails if anybody else has changed the session since this caller read it.
+    /// Fails if anybody else has changed the session since this caller read it, or has given the
+    /// upload up.
     async fn check_newest(&mut self) -> Result<()> {
-        if self.session.stage != Stage::Open {
-            return Ok(()); // nobody else can take it up
+        let store = self.repository.store();
+        if let Stage::Sealed(digest) = self.session.stage {
+            // A collector fences the extent before it deletes bytes, and the session only then.
+            let blob = store.get::<BlobState>(&layout::blob(&digest)?).await?;
+            if blob.is_some_and(|blob| blob.state.is_fenced(self.extent)) {
+                return Err(given_up(self.extent));
+            }
         }
-        let key = layout::upload(self.extent)?;
-        let current = self.repository.store().get::<Session>(&key).await?;
-        match current {
+        match store.get::<Session>(&layout::upload(self.extent)?).await? {
             Some(current) if current.version == self.version => Ok(()),
             Some(_) => Err(self.conflict("somebody else has gone on with it")),
-            None => {
-                let message = format!("upload {} was given up", self.id());
-                Err(Error::new(ErrorKind::UploadUnknown, message))
-            }
+            None => Err(given_up(self.extent)),
         }
     }
 
@@ -346,6 +350,11 @@ impl Upload {
         let message = format!("upload {} of {}: {what}", self.id(), self.repository.name());
         Error::new(ErrorKind::UploadConflict, message)
     }
+}
+
+/// The error for an upload that a collector took for one that nobody goes on with.
+pub(crate) fn given_up(extent: ExtentId) -> Error {
+    Error::new(ErrorKind::UploadUnknown, format!("upload {extent} was given up, begin another one"))
 }
 
 fn check_digest(claimed: &Digest, verified: Verified) -> Result<()> {

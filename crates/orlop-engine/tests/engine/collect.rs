@@ -154,7 +154,7 @@ async fn an_upload_that_is_collected_under_its_writer_is_not_acknowledged() {
     let mut upload = a.begin_upload_of(&digest).await.unwrap();
     upload.write("slow".into()).await.unwrap();
     assert_eq!(collect(&registry).await.uploads, 1);
-    assert_eq!(kind(upload.commit(&digest).await), ErrorKind::Unavailable);
+    assert_eq!(kind(upload.commit(&digest).await), ErrorKind::UploadUnknown);
     assert!(a.blob(&digest).await.unwrap().is_none());
     push_blob(&a, "slow").await.unwrap();
     assert_eq!(read_blob(&a, &digest).await.unwrap(), "slow");
