@@ -81,7 +81,7 @@ impl Manifest {
 
     /// An image of some layers, with a config that others may have too.
     fn image(dice: &mut Dice, note: &str, subject: Option<&Self>) -> Self {
-        let layers = (0..1 + dice.below(LAYERS_MAX)).map(|_| layer(dice.below(LAYERS)));
+        let layers = (0..=dice.below(LAYERS_MAX)).map(|_| layer(dice.below(LAYERS)));
         let mut blobs: Vec<Blob> = layers.collect();
         let config = match dice.below(2) {
             0 => json!({"note": note}),

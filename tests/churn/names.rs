@@ -23,7 +23,7 @@ pub(crate) async fn everything(setting: &Setting, found: &mut Found) {
     }
 }
 
-fn disk<'n>(store: &Path, found: &mut Found, names: &mut BTreeMap<&'n str, usize>) {
+fn disk(store: &Path, found: &mut Found, names: &mut BTreeMap<&str, usize>) {
     let mut folders: Vec<PathBuf> = vec![store.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().expect("a folder") {
@@ -54,7 +54,7 @@ fn disk<'n>(store: &Path, found: &mut Found, names: &mut BTreeMap<&'n str, usize
     }
 }
 
-async fn bucket<'n>(url: &str, found: &mut Found, names: &mut BTreeMap<&'n str, usize>) {
+async fn bucket(url: &str, found: &mut Found, names: &mut BTreeMap<&str, usize>) {
     let (_, prefix) =
         url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).expect("a prefix");
     let bucket = AmazonS3Builder::from_env().with_url(url).build().expect("a bucket");

@@ -129,13 +129,12 @@ impl Processes {
         self.ledger.count("servers killed");
         // The store may be away, too.
         while Instant::now() < until {
-            match Server::try_start_as(serve(&self.setting, id, &address)) {
-                Ok(server) => return self.servers.insert(id, server),
-                Err(_) => {
-                    self.ledger.check(self.setting.is_bucket(), || "a server has ended".to_owned());
-                    self.go_on(Instant::now());
-                }
+            let started = Server::try_start_as(serve(&self.setting, id, &address));
+            if let Ok(server) = started {
+                return self.servers.insert(id, server);
             }
+            self.ledger.check(self.setting.is_bucket(), || "a server did not start".to_owned());
+            self.go_on(Instant::now());
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn everything(store: &str) -> Found {
     let mut found = Found::default();
     let mut records: BTreeMap<Key, Record> = BTreeMap::new();
     let mut markers: BTreeSet<Key> = BTreeSet::new();
-    for top in ["b", "c", "e", "l", "q", "r", "u"] {
+    for top in ["b", "c", "e", "l", "n", "q", "r", "u"] {
         let prefix = Prefix::new([top]).expect("a prefix");
         let entries: Vec<_> = store.records.walk(&prefix).try_collect().await.expect("a list");
         for entry in entries {
@@ -170,7 +170,7 @@ impl Found {
         self.wrong.extend(missing.iter().map(|blob| format!("{blob} is missing")));
     }
 
-    /// Tags, links, upload sessions and candidates.
+    /// Tags, links, upload sessions, candidates, and notes of manifests that nothing keeps.
     fn small(&mut self, records: &BTreeMap<Key, Record>) {
         for (key, (state, _)) in records {
             let segments: Vec<&str> = key.as_str().split('/').collect();
@@ -178,6 +178,14 @@ impl Found {
                 ["u" | "q", ..] => self.wrong.push(format!("{key} is left: {state}")),
                 ["l", extent, _] if !self.extents.contains(extent) => {
                     self.wait("links of extents that are gone", key);
+                }
+                ["n", ..] => {
+                    let repository = state["repository"].as_str().unwrap_or_default();
+                    let digest = state["digest"].as_str().unwrap_or_default();
+                    let name = (repository.replace('/', "!"), digest.replacen(':', "-", 1));
+                    if !self.manifests.contains_key(&name) {
+                        self.wait("notes of manifests that are gone", key);
+                    }
                 }
                 ["r", repository, "t", _] => {
                     let digest = state["digest"].as_str().unwrap_or_default();
@@ -203,13 +211,17 @@ impl Found {
                 }
                 ["r", repository, "e", digest, edge] => match edge.split_once('.') {
                     Some(("i", edge)) => self.is_alive(repository, edge),
-                    Some(("t", edge)) => edge.rsplit_once('.').is_some_and(|(tag, incarnation)| {
+                    Some(("t", edge)) => {
+                        let mut words = edge.rsplitn(3, '.');
+                        let (life, incarnation) = (words.next(), words.next());
+                        let tag = words.next().unwrap_or_default();
                         let tag = Key::new(["r", repository, "t", tag]).expect("a key");
                         records.get(&tag).is_some_and(|(state, _)| {
-                            state["incarnation"] == incarnation
+                            state["incarnation"].as_str() == life
+                                && state["manifest"].as_str() == incarnation
                                 && state["digest"] == digest.replacen('-', ":", 1)
                         })
-                    }),
+                    }
                     _ => false,
                 },
                 _ => false,
