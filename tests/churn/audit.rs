@@ -48,10 +48,12 @@ pub(crate) async fn everything(setting: &Setting) {
         puller.ledger.wrong(wrong);
     }
     println!(
-        "{} manifests, {} blobs and {} tags are there, and {} records that fence",
+        "{} manifests, {} blobs and {} tags are there, {} edges of tags that are not set, and {} \
+         records that fence",
         found.manifests.len(),
         found.extents.len(),
         found.tags,
+        found.unset_tags,
         found.fences
     );
     images(&known, &mut puller).await;

@@ -42,6 +42,8 @@ fn disk(store: &Path, found: &mut Found, names: &mut BTreeMap<&str, usize>) {
                     "files of extents"
                 }
                 Some(("locks", _)) => "files to lock",
+                // Of whoever was killed between an extent and its note; they go after an hour.
+                Some(("open", _)) => "notes of open extents",
                 // Those of whoever was killed, which go after a day.
                 Some(("tmp", _)) => "files that were never finished",
                 _ => {

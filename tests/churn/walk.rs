@@ -23,6 +23,8 @@ pub(crate) struct Found {
     /// The extents of all blobs that live.
     pub(crate) extents: HashSet<String>,
     pub(crate) tags: usize,
+    /// Edges of tags that are not set, and may still be: they stay as long as their manifest.
+    pub(crate) unset_tags: usize,
     /// Records that say nothing but what may not come to life any more.
     pub(crate) fences: usize,
     /// What collections leave to an audit, and how much of it there is.
@@ -216,11 +218,17 @@ impl Found {
                         let (life, incarnation) = (words.next(), words.next());
                         let tag = words.next().unwrap_or_default();
                         let tag = Key::new(["r", repository, "t", tag]).expect("a key");
-                        records.get(&tag).is_some_and(|(state, _)| {
+                        let name = (repository.to_owned(), digest.to_owned());
+                        let lives = self.manifests.get(&name).map(String::as_str);
+                        let is_set = records.get(&tag).is_some_and(|(state, _)| {
                             state["incarnation"].as_str() == life
                                 && state["manifest"].as_str() == incarnation
                                 && state["digest"] == digest.replacen('-', ":", 1)
-                        })
+                        });
+                        if !is_set && lives.is_some() && lives == incarnation {
+                            self.unset_tags += 1;
+                        }
+                        lives.is_some() && lives == incarnation
                     }
                     _ => false,
                 },
