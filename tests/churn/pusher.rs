@@ -140,4 +140,4 @@ pub(crate) fn code(answer: &Answer) -> String {
 }
 
 /// So often a push may lose; more often, and it would never come to an end.
-const RACES_MAX: usize = 20;
+const RACES_MAX: usize = 30;
