@@ -1,7 +1,8 @@
 //! How long a running collection holds others up.
 //!
 //! ```sh
-//! cargo build --release --bin orlop && cargo bench -p orlop-benches --bench stall [-- ROUNDS]
+//! cargo build --release --bin orlop
+//! cargo bench -p orlop-benches --bench stall [-- ROUNDS [ARGUMENT OF GC]...]
 //! ```
 //!
 //! One client does what clients do to a store of files that is synced: HEAD and GET of a blob, a
@@ -34,7 +35,9 @@ async fn main() -> Result<()> {
     if !std::env::args().any(|word| word == "--bench") {
         return Ok(()); // somebody runs all targets as tests
     }
-    let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(10);
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let rounds = words.next().map_or(Ok(10), |word| word.parse())?;
+    let arguments: Vec<String> = words.collect();
     let directory = tempfile::tempdir()?;
     let environment = orlop::fs::open(directory.path(), &FsOptions::default())?;
     let registry = Registry::open(environment, Options::default()).await?;
@@ -47,7 +50,7 @@ async fn main() -> Result<()> {
     for round in 0..rounds {
         make_garbage(&garbage, round).await?;
         work(&apps, &blob, &mut images, &mut times, 0, |began| began.elapsed() > WINDOW).await?;
-        let mut collection = collection(directory.path())?;
+        let mut collection = collection(directory.path(), &arguments)?;
         let began = Instant::now();
         let is_over = |_| collection.try_wait().is_ok_and(|status| status.is_some());
         work(&apps, &blob, &mut images, &mut times, 1, is_over).await?;
@@ -135,13 +138,14 @@ fn image(blobs: &[Digest], number: usize) -> Result<Manifest> {
     Ok(Manifest::parse(text.into(), None, Algorithm::Sha256)?)
 }
 
-fn collection(store: &Path) -> Result<Child> {
+fn collection(store: &Path, arguments: &[String]) -> Result<Child> {
     let binary = std::env::var_os("ORLOP_BIN").map_or_else(built, PathBuf::from);
     let child = Command::new(binary)
         .arg("gc")
         .arg("--store")
         .arg(store)
         .args(["--lease", "0s", "--upload-idle", "1h"])
+        .args(arguments)
         .stdout(Stdio::null())
         .spawn()?;
     Ok(child)
