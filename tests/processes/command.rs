@@ -19,7 +19,8 @@ pub(crate) fn gc(store: impl AsRef<OsStr>) -> Command {
     orlop("gc", store)
 }
 
-fn orlop(subcommand: &str, store: impl AsRef<OsStr>) -> Command {
+/// The command on a store, not started yet.
+pub(crate) fn orlop(subcommand: &str, store: impl AsRef<OsStr>) -> Command {
     static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(EXECUTABLE.get_or_init(executable));
     command.arg(subcommand).arg("--store").arg(store);
