@@ -28,6 +28,7 @@ mod proxy;
 mod server;
 mod stubborn;
 
+mod audits;
 mod buckets;
 mod drains;
 mod handles;

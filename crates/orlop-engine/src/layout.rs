@@ -24,9 +24,12 @@
 //! incarnations now. So an edge that is left over means nothing, and deleting one late can never
 //! hit a newer one. `<hash>` is the SHA-256 of repository and digest of the manifest.
 
+mod place;
+
 use orlop_backend::{ExtentId, Key, Prefix, RandomId};
 use orlop_oci::{Algorithm, Digest, RepositoryName, Tag};
 
+pub(crate) use self::place::{Maker, Place};
 use crate::Result;
 
 pub(crate) fn store() -> Result<Key> {
@@ -153,8 +156,7 @@ pub(crate) fn edge_name(manifest: &Digest, incarnation: RandomId) -> String {
 /// The manifest and its incarnation, from the name of an edge.
 pub(crate) fn parse_edge_name(name: &str) -> Option<(Digest, RandomId)> {
     let (manifest, incarnation) = name.split_once('.')?;
-    let manifest = manifest.replacen('-', ":", 1);
-    Some((manifest.parse().ok()?, incarnation.parse().ok()?))
+    Some((undashed(manifest)?, incarnation.parse().ok()?))
 }
 
 /// Where a list of edges goes on behind all those of one manifest.
@@ -190,6 +192,31 @@ fn shards(place: &str) -> Result<Vec<Prefix>> {
     (0..16).map(|shard| Ok(Prefix::new([place, &format!("{shard:x}")])?)).collect()
 }
 
+/// Every record of a blob.
+pub(crate) fn blobs() -> Result<Prefix> {
+    Ok(Prefix::new(["b"])?)
+}
+
+/// Every link.
+pub(crate) fn all_links() -> Result<Prefix> {
+    Ok(Prefix::new(["l"])?)
+}
+
+/// Every edge of a blob.
+pub(crate) fn edges_of_all_blobs() -> Result<Prefix> {
+    Ok(Prefix::new(["e"])?)
+}
+
+/// Manifests, tags, and their edges, of all repositories.
+pub(crate) fn contents() -> Result<Prefix> {
+    Ok(Prefix::new(["r"])?)
+}
+
+/// What collections look at besides sessions: candidates, and manifests that nothing kept.
+pub(crate) fn notes() -> Result<Vec<Prefix>> {
+    Ok(vec![Prefix::new([CANDIDATES])?, Prefix::new([UNTAGGED])?])
+}
+
 /// A repository's name as one segment. `!` sorts before all characters of a name.
 pub(crate) fn flat(repository: &RepositoryName) -> String {
     repository.as_str().replace('/', "!")
@@ -205,6 +232,11 @@ const UNTAGGED: &str = "n";
 
 fn dashed(digest: &Digest) -> String {
     format!("{}-{}", digest.algorithm(), digest.encoded())
+}
+
+/// The inverse of [`dashed`].
+fn undashed(segment: &str) -> Option<Digest> {
+    segment.replacen('-', ":", 1).parse().ok()
 }
 
 #[cfg(test)]

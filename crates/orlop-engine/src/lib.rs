@@ -10,6 +10,7 @@
 //! pointed to is stored before the pointer, and removed after it.
 
 mod announce;
+mod audit;
 mod blob;
 mod collect;
 mod delete;
@@ -32,6 +33,9 @@ mod tag;
 mod unlink;
 mod upload;
 
+pub use audit::{
+    Amount, AuditObserver, AuditOptions, Audited, Broken, Fault, Findings, Inventory, Tally,
+};
 pub use blob::Blob;
 pub use collect::{CollectOptions, Collected, Kept, Observer, Unreadable};
 pub use error::{Error, ErrorKind, Result};

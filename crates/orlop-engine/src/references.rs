@@ -34,6 +34,20 @@ pub(crate) fn edge_keys(
     Ok(keys)
 }
 
+/// What a manifest refers to, each digest once, and as what.
+pub(crate) fn roles(manifest: &Manifest) -> BTreeMap<Digest, Role> {
+    let mut roles: BTreeMap<Digest, Role> = BTreeMap::new();
+    for edge in manifest.edges() {
+        // A digest that is there twice counts in the role that comes first, unless that one asks
+        // for nothing.
+        let role = roles.entry(edge.target.digest).or_insert(edge.role);
+        if *role == Role::NondistributableLayer {
+            *role = edge.role;
+        }
+    }
+    roles
+}
+
 impl Repository {
     /// Makes sure that what a manifest refers to is there, as far as the policy asks, and returns
     /// the upload sessions of its blobs, which have done their duty once the manifest is there.
@@ -46,16 +60,7 @@ impl Repository {
         manifest: &Manifest,
         policy: References,
     ) -> Result<Vec<Key>> {
-        let mut targets: BTreeMap<Digest, Role> = BTreeMap::new();
-        for edge in manifest.edges() {
-            // A digest that is there twice counts in the role that comes first, unless that one
-            // asks for nothing.
-            let role = targets.entry(edge.target.digest).or_insert(edge.role);
-            if *role == Role::NondistributableLayer {
-                *role = edge.role;
-            }
-        }
-        let sessions: Vec<Option<Key>> = stream::iter(targets)
+        let sessions: Vec<Option<Key>> = stream::iter(roles(manifest))
             .map(|(digest, role)| async move {
                 match role {
                     Role::Subject => Ok(None), // need not exist

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::command::fsck::Fsck;
 use crate::command::gc::Gc;
 use crate::command::serve::Serve;
+use crate::command::stat::Stat;
 
 /// A container registry on the Orlop storage engine.
 #[derive(Debug, Parser)]
@@ -24,6 +26,11 @@ enum Command {
     Serve(Serve),
     /// Free what nothing refers to, while everything goes on.
     Gc(Gc),
+    /// Compare everything in a store with everything else, and repair what can be, while
+    /// everything goes on.
+    Fsck(Fsck),
+    /// Say what a store holds and where its bytes are.
+    Stat(Stat),
 }
 
 #[tokio::main]
@@ -37,6 +44,8 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(serve) => serve.run().await,
         Command::Gc(gc) => gc.run().await,
+        Command::Fsck(fsck) => fsck.run().await,
+        Command::Stat(stat) => stat.run().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

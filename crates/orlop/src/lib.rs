@@ -74,8 +74,9 @@ pub mod object_store {
 
 pub use orlop_backend::Environment;
 pub use orlop_engine::{
-    Access, Blob, CollectOptions, Collected, Condition, Deletes, Error, ErrorKind, Kept, MountFrom,
-    Observer, Options, Page, PutManifest, References, Registry, Repository, Result, StoredManifest,
+    Access, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions, Collected,
+    Condition, Deletes, Error, ErrorKind, Fault, Findings, Inventory, Kept, MountFrom, Observer,
+    Options, Page, PutManifest, References, Registry, Repository, Result, StoredManifest, Tally,
     Unreadable, Upload, UploadId,
 };
 pub use orlop_oci::{

@@ -17,7 +17,7 @@ impl Collector<'_> {
     /// round: it makes its intention known in the record (condemned), and then looks for edges. So
     /// either it sees the edge, or the writer sees the intention and takes it back, which makes
     /// the last swap fail.
-    pub(super) async fn review(&self, digest: &Digest, done: &mut Collected) -> Result<Verdict> {
+    pub(crate) async fn review(&self, digest: &Digest, done: &mut Collected) -> Result<Verdict> {
         let key = layout::blob(digest)?;
         for _ in 0..ATTEMPTS {
             let Some(current) = self.store().get::<BlobState>(&key).await? else {

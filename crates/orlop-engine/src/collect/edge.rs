@@ -13,7 +13,7 @@ use crate::{Result, layout};
 
 /// What the edges of something come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edges {
+pub(crate) enum Edges {
     /// At least one counts.
     Valid,
     /// None does, but one may soon.
@@ -24,7 +24,8 @@ pub(super) enum Edges {
 }
 
 /// What a single edge is worth.
-enum Edge {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
     Valid,
     InFlight,
     /// It never counts again.
@@ -45,7 +46,7 @@ pub(super) struct Target {
 
 impl Collector<'_> {
     /// Looks for an edge of a blob that counts, and clears those that never will.
-    pub(super) async fn blob_edges(&self, blob: &Digest, done: &mut Collected) -> Result<Edges> {
+    pub(crate) async fn blob_edges(&self, blob: &Digest, done: &mut Collected) -> Result<Edges> {
         self.edges(&layout::all_blob_edges(blob)?, None, done).await
     }
 
@@ -158,7 +159,8 @@ impl Collector<'_> {
         Ok(Edge::InFlight) // others set it all the time
     }
 
-    async fn judge_manifest(
+    /// What an edge is worth that this incarnation of a manifest made.
+    pub(crate) async fn judge_manifest(
         &self,
         edge: &Entry,
         repository: &RepositoryName,

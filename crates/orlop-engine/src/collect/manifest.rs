@@ -16,7 +16,7 @@ impl Collector<'_> {
     ///
     /// Only an announced act leads here, after it has happened. So whatever keeps the manifest
     /// now will be announced in its turn before it goes.
-    pub(super) async fn released(
+    pub(crate) async fn released(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -178,7 +178,7 @@ impl Collector<'_> {
     }
 
     /// What keeps a manifest: a tag, an index that names it, or its subject.
-    async fn keepers(
+    pub(crate) async fn keepers(
         &self,
         repository: &RepositoryName,
         digest: &Digest,

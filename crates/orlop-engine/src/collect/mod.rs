@@ -20,6 +20,7 @@ use futures::TryStreamExt;
 use orlop_backend::{Entry, Prefix};
 
 use self::counted::counted;
+pub(crate) use self::edge::{Edge, Edges};
 pub use self::options::{CollectOptions, Observer};
 use self::rehearsal::Rehearsal;
 pub use self::report::{Collected, Kept, Unreadable};
@@ -29,7 +30,7 @@ use crate::{Error, Registry, Result, layout};
 /// One run. It holds nothing between two steps that is not in the store: any number of them may
 /// go on at once, and one that dies leaves its work to the next.
 #[derive(Debug)]
-struct Collector<'r> {
+pub(crate) struct Collector<'r> {
     registry: &'r Registry,
     options: &'r CollectOptions,
     rehearsal: Rehearsal,
@@ -45,7 +46,7 @@ enum Place {
 
 /// What came of looking at something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     /// There is nothing left to do about it.
     Resolved,
     /// Somebody may be about to rely on it. A later run has to look again.
@@ -91,7 +92,7 @@ impl Registry {
         observer: &dyn Observer,
     ) -> Result<Collected> {
         let (registry, calls) = counted(self);
-        let collector = Collector { registry: &registry, options, rehearsal: Rehearsal::default() };
+        let collector = Collector::new(&registry, options);
         let mut done = Collected { items: collector.count().await?, ..Collected::default() };
         collector.pass(&[Place::Sessions], &mut done, observer).await?;
         // What an index or a subject kept can go only after that: again, until nothing is left.
@@ -107,6 +108,12 @@ impl Registry {
         collector.leftovers(&mut done, observer).await?;
         done.calls = calls.so_far();
         Ok(done)
+    }
+}
+
+impl<'r> Collector<'r> {
+    pub(crate) fn new(registry: &'r Registry, options: &'r CollectOptions) -> Self {
+        Self { registry, options, rehearsal: Rehearsal::default() }
     }
 }
 

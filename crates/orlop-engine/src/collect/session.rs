@@ -131,7 +131,7 @@ impl Collector<'_> {
     }
 
     /// Gives up what is open of an extent that nobody writes to any more.
-    pub(super) async fn leftover(&self, extent: ExtentId) -> Result<Collected> {
+    pub(crate) async fn leftover(&self, extent: ExtentId) -> Result<Collected> {
         let mut done = Collected::default();
         match self.is_written(extent).await {
             Ok(true) => {}

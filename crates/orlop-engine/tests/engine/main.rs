@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
+mod audit;
 mod blobs;
 mod collect;
 mod counting;

@@ -50,7 +50,8 @@ struct Progress {
     pace: Pace,
 }
 
-fn bar() -> ProgressBar {
+/// A bar, if there is a terminal to show it.
+pub(crate) fn bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

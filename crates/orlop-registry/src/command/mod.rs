@@ -1,8 +1,10 @@
 //! What the command `orlop` can do, a file each.
 
 pub(crate) mod collect;
+pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod serve;
+pub(crate) mod stat;
 
 use orlop_registry::StoreUrl;
 

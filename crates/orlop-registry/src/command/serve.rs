@@ -39,7 +39,7 @@ pub(crate) struct Serve {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ReferencesArg {
+pub(crate) enum ReferencesArg {
     /// Every blob, and every manifest of an index
     Complete,
     /// Every blob; an index may name manifests that are not there

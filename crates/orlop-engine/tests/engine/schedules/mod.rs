@@ -1,18 +1,19 @@
-//! The engine's own code under schedules that a seed decides: pushers, deleters and collectors,
-//! each call to the store a step, with crashes, lost answers and requests that come late.
+//! The engine's own code under schedules that a seed decides: pushers, deleters, collectors and
+//! auditors, each call to the store a step, with crashes, lost answers and requests that come late.
 
 mod stepped;
 mod tags;
 mod world;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use futures::FutureExt;
 use orlop_backend::Environment;
 
 use self::stepped::{Stage, stepped};
-use self::world::{EAGER, Told, check_clean};
+use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
 use crate::fixture::open;
 
 type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
@@ -23,6 +24,7 @@ struct Plan {
     pushers: usize,
     deleters: usize,
     collectors: usize,
+    auditors: usize,
     /// One in so many changes gets lost or comes late.
     trouble: usize,
     /// Whether somebody dies in the middle.
@@ -60,10 +62,25 @@ fn run(seed: u64, plan: Plan) -> usize {
             }
         }));
     }
+    for _ in 0..plan.auditors {
+        tasks.push(Box::pin(auditor(&store, &stage)));
+    }
     play(&stage, tasks, plan.crashes, || told.check(&store));
+    if plan.auditors > 0 {
+        check_sound(&store);
+        told.check(&store);
+    }
     check_clean(&store);
     told.check(&store);
     *told.pushes.borrow()
+}
+
+/// Repairs whatever it finds.
+async fn auditor(store: &Environment, stage: &Arc<Stage>) {
+    let registry = open(stepped(store, stage)).await;
+    for _ in 0..2 {
+        let _ = registry.audit(&REPAIR, &()).await; // a lost answer ends a run
+    }
 }
 
 /// Lets tasks go on, a step of one of them at a time, until all are over or have died.
@@ -105,32 +122,66 @@ fn many(plan: Plan, run: fn(u64, Plan) -> usize) {
 
 const SEEDS: u64 = 300;
 
+const QUIET: Plan =
+    Plan { pushers: 3, deleters: 2, collectors: 2, auditors: 0, trouble: 0, crashes: false };
+const AUDITED: Plan = Plan { collectors: 1, auditors: 2, ..QUIET };
+
 #[test]
 fn pushes_deletes_and_two_collectors() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false }, run);
+    many(QUIET, run);
 }
 
 #[test]
 fn the_same_with_crashes() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true }, run);
+    many(Plan { crashes: true, ..QUIET }, run);
 }
 
 #[test]
 fn the_same_with_lost_answers_and_late_requests() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true }, run);
+    many(Plan { trouble: 30, crashes: true, ..QUIET }, run);
 }
 
 #[test]
 fn tags_and_indexes() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: false }, tags::run);
+    many(QUIET, tags::run);
 }
 
 #[test]
 fn tags_and_indexes_with_crashes() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 0, crashes: true }, tags::run);
+    many(Plan { crashes: true, ..QUIET }, tags::run);
 }
 
 #[test]
 fn tags_and_indexes_with_lost_answers_and_late_requests() {
-    many(Plan { pushers: 3, deleters: 2, collectors: 2, trouble: 30, crashes: true }, tags::run);
+    many(Plan { trouble: 30, crashes: true, ..QUIET }, tags::run);
+}
+
+#[test]
+fn pushes_deletes_a_collector_and_two_auditors() {
+    many(AUDITED, run);
+}
+
+#[test]
+fn auditors_with_crashes() {
+    many(Plan { crashes: true, ..AUDITED }, run);
+}
+
+#[test]
+fn auditors_with_lost_answers_and_late_requests() {
+    many(Plan { trouble: 30, crashes: true, ..AUDITED }, run);
+}
+
+#[test]
+fn tags_indexes_and_auditors() {
+    many(AUDITED, tags::run);
+}
+
+#[test]
+fn tags_indexes_and_auditors_with_crashes() {
+    many(Plan { crashes: true, ..AUDITED }, tags::run);
+}
+
+#[test]
+fn tags_indexes_and_auditors_with_lost_answers_and_late_requests() {
+    many(Plan { trouble: 30, crashes: true, ..AUDITED }, tags::run);
 }

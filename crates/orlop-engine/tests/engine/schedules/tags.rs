@@ -13,8 +13,8 @@ use orlop_engine::{
 use orlop_oci::{Digest, Manifest, Reference, Role};
 
 use super::stepped::{Dice, Stage, stepped};
-use super::world::EAGER;
-use super::{Plan, Task, play};
+use super::world::{EAGER, check_sound};
+use super::{Plan, Task, auditor, play};
 use crate::fixture::{
     image_of, index_of, keys, open, push_blob, read_blob, repository, sha256, tagged,
 };
@@ -70,7 +70,14 @@ pub(super) fn run(seed: u64, plan: Plan) -> usize {
             }
         }));
     }
+    for _ in 0..plan.auditors {
+        tasks.push(Box::pin(auditor(&store, &stage)));
+    }
     play(&stage, tasks, plan.crashes, || told.check(&store));
+    if plan.auditors > 0 {
+        check_sound(&store);
+        told.check(&store);
+    }
     check_clean(&store, plan.trouble == 0);
     told.check(&store);
     *told.pushes.borrow()

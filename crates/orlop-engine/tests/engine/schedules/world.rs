@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, TryStreamExt};
 use orlop_backend::{Environment, ExtentState};
-use orlop_engine::{CollectOptions, ErrorKind, Registry, Repository, Result};
+use orlop_engine::{AuditOptions, CollectOptions, ErrorKind, Registry, Repository, Result};
 use orlop_oci::{Digest, Manifest};
 
 use super::stepped::Dice;
@@ -23,6 +23,10 @@ pub(crate) const EAGER: CollectOptions = CollectOptions {
     dry_run: false,
     at_once: 4,
 };
+
+/// As eager, and with all that it may do.
+pub(crate) const REPAIR: AuditOptions =
+    AuditOptions { repair: true, lease: Duration::ZERO, at_once: 4 };
 
 /// An image in a repository.
 type Image = (&'static str, &'static str);
@@ -129,6 +133,24 @@ async fn push_once(repository: &Repository, content: &str, dice: &Dice) -> Resul
         }
     }
     repository.put_manifest(&manifest(content), &tagged(&["latest"])).await.map(drop)
+}
+
+/// When nothing goes on any more, one audit leaves nothing that another one finds, and its sums are
+/// those of the store.
+pub(crate) fn check_sound(store: &Environment) {
+    let registry = open(store.clone()).now_or_never().unwrap();
+    let audit = || registry.audit(&REPAIR, &()).now_or_never().unwrap().unwrap();
+    let first = audit();
+    assert!(first.is_sound(), "{first:?}");
+    let inventory = first.inventory;
+    let mut sum = inventory.referenced;
+    for part in [inventory.unreferenced, inventory.trash, inventory.uploads, inventory.orphans] {
+        sum.count += part.count;
+        sum.bytes += part.bytes;
+    }
+    assert_eq!(sum, inventory.extents);
+    let second = audit();
+    assert!(second.faults.is_empty() && second.is_sound(), "{second:?}");
 }
 
 /// When nothing goes on any more, one collection leaves nothing that nobody refers to.
