@@ -8,9 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::ready;
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 
 use super::lock;
 use crate::{
@@ -38,6 +37,24 @@ impl MemoryExtents {
     /// An empty place.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What there is at this moment.
+    fn entries(
+        &self,
+        is_wanted: impl Fn(ExtentState) -> bool,
+    ) -> BoxStream<'_, Result<ExtentEntry>> {
+        let entries: Vec<_> = lock(&self.extents)
+            .iter()
+            .map(|(id, extent)| ExtentEntry {
+                id: *id,
+                state: extent.state(),
+                modified: extent.modified,
+            })
+            .filter(|entry| is_wanted(entry.state))
+            .map(Ok)
+            .collect();
+        stream::iter(entries).boxed()
     }
 }
 
@@ -95,17 +112,11 @@ impl Extents for MemoryExtents {
     }
 
     fn walk_open(&self) -> BoxStream<'_, Result<ExtentEntry>> {
-        self.walk().try_filter(|entry| ready(entry.state == ExtentState::Open)).boxed()
+        self.entries(|state| state == ExtentState::Open)
     }
 
     fn walk(&self) -> BoxStream<'_, Result<ExtentEntry>> {
-        let entries: Vec<_> = lock(&self.extents)
-            .iter()
-            .map(|(id, extent)| {
-                Ok(ExtentEntry { id: *id, state: extent.state(), modified: extent.modified })
-            })
-            .collect();
-        stream::iter(entries).boxed()
+        self.entries(|_| true)
     }
 }
 

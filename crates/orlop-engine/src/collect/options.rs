@@ -25,7 +25,8 @@ pub struct CollectOptions {
     pub untagged: Option<Duration>,
     /// Whether to change nothing, and only say what would go.
     pub dry_run: bool,
-    /// How many things are looked at at the same time.
+    /// How many things are looked at at the same time. On a disk that is synced, more than two
+    /// hold up those who push.
     pub at_once: usize,
 }
 

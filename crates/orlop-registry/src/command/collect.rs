@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use orlop::{CollectOptions, Collected, Observer};
+use orlop_registry::StoreUrl;
 
 /// The arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,9 +23,10 @@ pub(crate) struct CollectArgs {
     /// stay, or go after so long.
     #[arg(long, value_name = "keep|DURATION", default_value = "keep")]
     untagged: Untagged,
-    /// How many things to look at in the same moment.
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    at_once: usize,
+    /// How many things to look at in the same moment: by default 2 in a directory, so that nobody
+    /// else waits long for the disk, and 16 in a bucket.
+    #[arg(long, value_name = "N")]
+    at_once: Option<usize>,
     /// How many things to look at in a second, at most.
     #[arg(long, value_name = "N")]
     per_second: Option<NonZeroU32>,
@@ -43,8 +45,10 @@ impl FromStr for Untagged {
 }
 
 impl CollectArgs {
-    pub(crate) fn options(&self) -> CollectOptions {
+    pub(crate) fn options(&self, store: &StoreUrl) -> CollectOptions {
         let Self { lease, upload_idle, untagged: Untagged(untagged), at_once, .. } = *self;
+        let gentle = matches!(store, StoreUrl::Directory(_)).then_some(ON_A_DISK_AT_ONCE);
+        let at_once = at_once.or(gentle).unwrap_or(CollectOptions::default().at_once);
         CollectOptions { lease, upload_idle, untagged, at_once, ..CollectOptions::default() }
     }
 
@@ -71,3 +75,6 @@ impl Observer for Pace {
         }
     }
 }
+
+/// Syncs of several files at once hold up those of everybody else.
+const ON_A_DISK_AT_ONCE: usize = 2;

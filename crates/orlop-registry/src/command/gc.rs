@@ -26,7 +26,8 @@ pub(crate) struct Gc {
 impl Gc {
     pub(crate) async fn run(self) -> super::Result {
         let registry = Registry::open(self.store.store.open().await?, Options::default()).await?;
-        let options = CollectOptions { dry_run: self.dry_run, ..self.collect.options() };
+        let options =
+            CollectOptions { dry_run: self.dry_run, ..self.collect.options(&self.store.store) };
         let progress = Progress { bar: bar(), pace: self.collect.pace() };
         let done = registry.collect(&options, &progress).await?;
         progress.bar.finish_and_clear();

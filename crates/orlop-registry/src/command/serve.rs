@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use orlop::{Deletes, Options, References, Registry};
+use orlop::{CollectOptions, Deletes, Options, References, Registry};
 use orlop_registry::Server;
 use tokio::net::TcpListener;
 
@@ -86,7 +86,8 @@ impl Serve {
         let store = self.store.store;
         let registry = Registry::open(store.open().await?, options).await?;
         if let Some(every) = self.gc_every {
-            tokio::spawn(collect_every(registry.clone(), self.collect, every));
+            let options = self.collect.options(&store);
+            tokio::spawn(collect_every(registry.clone(), options, self.collect, every));
         }
         let mut server = Server::new(registry);
         if let Some(ttl) = self.redirect {
@@ -106,10 +107,15 @@ impl Serve {
 }
 
 /// Collects for as long as the server lives; one that fails is tried again at the next time.
-async fn collect_every(registry: Registry, collect: CollectArgs, every: Duration) {
+async fn collect_every(
+    registry: Registry,
+    options: CollectOptions,
+    collect: CollectArgs,
+    every: Duration,
+) {
     loop {
         tokio::time::sleep(every).await;
-        match registry.collect(&collect.options(), &collect.pace()).await {
+        match registry.collect(&options, &collect.pace()).await {
             Ok(done) => tracing::info!("collected: {}", in_words(&done, false).replace('\n', "; ")),
             Err(error) => tracing::warn!(%error, "a collection failed"),
         }
