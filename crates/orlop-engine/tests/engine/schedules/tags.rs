@@ -112,9 +112,14 @@ impl Told {
     /// something about it.
     async fn push(&self, a: &Repository, dice: &Dice) {
         let tag = TAGS[dice.throw(2)];
+        // The same in each attempt: one that got no answer may come late, and win.
+        let what = match dice.throw(3) {
+            0 => Pushed::Index,
+            _ => Pushed::Image { content: CONTENTS[dice.throw(2)], with_referrer: dice.one_in(4) },
+        };
         let begun = self.begin(tag);
         for _ in 0..5 {
-            match push_once(a, tag, dice).await {
+            match push_once(a, tag, what).await {
                 Ok(digest) => {
                     *self.pushes.borrow_mut() += 1;
                     let ended = self.end(tag);
@@ -201,9 +206,16 @@ fn read(a: &Repository, reference: &Reference) -> Option<Manifest> {
     Some(Manifest::parse(found.bytes, Some(&found.descriptor.media_type), algorithm).unwrap())
 }
 
-async fn push_once(a: &Repository, tag: &str, dice: &Dice) -> Result<Digest> {
+/// What a tag is set on.
+#[derive(Clone, Copy, Debug)]
+enum Pushed {
+    Image { content: &'static str, with_referrer: bool },
+    Index,
+}
+
+async fn push_once(a: &Repository, tag: &str, what: Pushed) -> Result<Digest> {
     let put = tagged(&[tag]);
-    if dice.one_in(3) {
+    let Pushed::Image { content, with_referrer } = what else {
         for content in CONTENTS {
             if a.hold_blob(&sha256(content.as_bytes())).await?.is_none() {
                 push_blob(a, content).await?;
@@ -212,13 +224,12 @@ async fn push_once(a: &Repository, tag: &str, dice: &Dice) -> Result<Digest> {
         }
         let put = PutManifest { references: Some(References::Complete), ..put };
         return a.put_manifest(&index(), &put).await.map(|descriptor| descriptor.digest);
-    }
-    let content = CONTENTS[dice.throw(2)];
+    };
     if a.hold_blob(&sha256(content.as_bytes())).await?.is_none() {
         push_blob(a, content).await?;
     }
     let described = image(content, None);
-    if dice.one_in(4) {
+    if with_referrer {
         let about_it = image(content, Some(described.digest()));
         a.put_manifest(&about_it, &PutManifest::default()).await?;
     }
