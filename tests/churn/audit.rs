@@ -1,6 +1,6 @@
 //! What must hold when everything has stopped.
 
-use std::process::Command;
+use serde_json::{Value, json};
 
 use crate::collector;
 use crate::command;
@@ -8,10 +8,11 @@ use crate::content::sha256;
 use crate::image::{Image, REPOSITORIES};
 use crate::known::Known;
 use crate::ledger::Ledger;
+use crate::names;
 use crate::puller::Puller;
 use crate::server::Server;
 use crate::setting::Setting;
-use crate::{names, walk};
+use crate::walk::{self, Found};
 
 pub(crate) async fn everything(setting: &Setting) {
     let server = Server::start(&setting.store);
@@ -29,20 +30,15 @@ pub(crate) async fn everything(setting: &Setting) {
         .output()
         .expect("the command");
     collector::note(&mut puller.ledger, &gc, false);
-    let mut found = walk::everything(&setting.store).await;
-    if repair(setting, &mut puller.ledger) {
-        for (what, times) in &found.waiting {
-            println!("{times:>8} {what} waited for an audit");
-        }
-        found = walk::everything(&setting.store).await;
-        for (what, times) in &found.waiting {
-            found.wrong.push(format!("{times} {what} are there after an audit"));
-        }
-    } else {
-        for (what, times) in &found.waiting {
-            println!("{times:>8} {what} wait for an audit");
-        }
+    for (what, times) in &walk::everything(&setting.store).await.waiting {
+        println!("{times:>8} {what} waited for an audit");
     }
+    repair(setting, &mut puller.ledger);
+    let mut found = walk::everything(&setting.store).await;
+    for (what, times) in &found.waiting {
+        found.wrong.push(format!("{times} {what} are there after an audit"));
+    }
+    compare(setting, &mut found);
     names::everything(setting, &mut found).await;
     for wrong in &found.wrong {
         puller.ledger.wrong(wrong);
@@ -59,22 +55,37 @@ pub(crate) async fn everything(setting: &Setting) {
     images(&known, &mut puller).await;
 }
 
-/// Whether there is a command that audits; then it does.
-fn repair(setting: &Setting, ledger: &mut Ledger) -> bool {
-    let fsck = |argument: &str| -> Command {
-        let mut fsck = command::orlop("fsck", &setting.store);
-        fsck.arg(argument);
-        fsck
-    };
-    if !fsck("--help").output().expect("the command").status.success() {
-        return false;
-    }
-    let output = fsck("--repair").output().expect("the command");
+/// Repairs what collections leave to an audit.
+fn repair(setting: &Setting, ledger: &mut Ledger) {
+    let mut fsck = command::orlop("fsck", &setting.store);
+    let output = fsck.args(["--repair", "--lease", "0s"]).output().expect("the command");
     println!("{}", String::from_utf8_lossy(&output.stdout).trim_end());
     ledger.check(output.status.success(), || {
         format!("an audit failed: {}", String::from_utf8_lossy(&output.stderr))
     });
-    true
+}
+
+/// Whether the inventory says what the walk has found.
+fn compare(setting: &Setting, found: &mut Found) {
+    let mut stat = command::orlop("stat", &setting.store);
+    let output = stat.arg("--json").output().expect("the command");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let said = json!({
+        "manifests": said["manifests"]["count"],
+        "tags": said["tags"],
+        "extents": said["extents"],
+        "referenced": said["referenced"],
+    });
+    let extents = json!({"count": found.extents.len(), "bytes": found.extent_bytes});
+    let expected = json!({
+        "manifests": found.manifests.len(),
+        "tags": found.tags,
+        "extents": extents,
+        "referenced": extents,
+    });
+    if said != expected {
+        found.wrong.push(format!("orlop stat says {said}, expected {expected}"));
+    }
 }
 
 /// Every image that was acknowledged and not deleted is there, byte for byte, and none that was

@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) manifests: HashMap<(String, String), String>,
     /// The extents of all blobs that live.
     pub(crate) extents: HashSet<String>,
+    /// The bytes of all extents, of blobs or not.
+    pub(crate) extent_bytes: u64,
     pub(crate) tags: usize,
     /// Edges of tags that are not set, and may still be: they stay as long as their manifest.
     pub(crate) unset_tags: usize,
@@ -249,9 +251,12 @@ impl Found {
     async fn extents(&mut self, store: &Environment) {
         let extents: Vec<_> = store.extents.walk().try_collect().await.expect("a list");
         for extent in extents {
-            if extent.state == ExtentState::Open {
+            let ExtentState::Sealed { len } = extent.state else {
                 self.wrong.push(format!("extent {} is open", extent.id));
-            } else if !self.extents.contains(&extent.id.to_string()) {
+                continue;
+            };
+            self.extent_bytes += len;
+            if !self.extents.contains(&extent.id.to_string()) {
                 self.wait("sealed extents of no blob", extent.id);
             }
         }
