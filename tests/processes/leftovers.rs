@@ -70,10 +70,18 @@ async fn what_crashes_left_is_collected_and_blobs_stay() {
     assert_eq!((found.len(), count_open(&found)), (4, 3), "{found:?}");
 
     // What has no session is nobody's; with a session it may be gone on with for an hour.
-    gc(&store, "1h", "deleted 0 blobs of 0 B, 0 uploads, 1 leftovers of uploads");
+    gc(
+        &store,
+        "1h",
+        "deleted 0 blobs of 0 B, 0 untagged manifests, 0 uploads, 1 leftovers of uploads",
+    );
     let found = extents(&store).await;
     assert_eq!((found.len(), count_open(&found)), (3, 2), "{found:?}");
-    gc(&store, "0s", "deleted 0 blobs of 0 B, 2 uploads, 0 leftovers of uploads");
+    gc(
+        &store,
+        "0s",
+        "deleted 0 blobs of 0 B, 0 untagged manifests, 2 uploads, 0 leftovers of uploads",
+    );
     let found = extents(&store).await;
     assert_eq!((found.len(), count_open(&found)), (1, 0), "{found:?}");
     for session in [&abandoned, &killed, &orphaned] {

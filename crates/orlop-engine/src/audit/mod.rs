@@ -92,7 +92,9 @@ impl Registry {
     ) -> Result<Audited> {
         let AuditOptions { repair, lease, at_once } = *options;
         let dry_run = !repair;
-        let collect = CollectOptions { lease, dry_run, at_once, ..CollectOptions::default() };
+        let upload_idle = lease;
+        let untagged = None;
+        let collect = CollectOptions { lease, upload_idle, untagged, dry_run, at_once };
         let auditor = Auditor { registry: self, options, collect, known: Mutex::default() };
         let mut done = Audited { items: auditor.count().await?, ..Audited::default() };
         auditor.extents(&mut done).await?;
@@ -186,7 +188,7 @@ impl Auditor<'_> {
                 self.edge(&place, maker, &entry, &mut done).await
             }
             (Round::Notes, Place::Candidate) => self.candidate(key, &mut done).await,
-            (Round::Notes, Place::Untagged) => self.store().get::<Untagged>(key).await.map(drop),
+            (Round::Notes, Place::Untagged) => self.note(key).await,
             _ => {
                 done.looked_at = 0; // another round's
                 Ok(())
@@ -203,6 +205,15 @@ impl Auditor<'_> {
     async fn session(&self, extent: orlop_backend::ExtentId, key: &Key) -> Result<()> {
         self.known().sessions.insert(extent);
         self.store().get::<Session>(key).await.map(drop)
+    }
+
+    /// One whose manifest is gone means nothing, and is dropped.
+    async fn note(&self, key: &Key) -> Result<()> {
+        if let Some(note) = self.store().get::<Untagged>(key).await? {
+            let Untagged { repository, digest } = note.state;
+            self.collector().drop_note(&repository, &digest).await?;
+        }
+        Ok(())
     }
 
     fn collector(&self) -> Collector<'_> {

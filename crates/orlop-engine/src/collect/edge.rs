@@ -141,7 +141,7 @@ impl Collector<'_> {
             };
             match tag {
                 Some(tag) if tag.state.incarnation.0 == life => return Ok(Edge::Valid),
-                _ if self.store().age(edge.modified) < self.options.lease => {
+                _ if self.is_in_flight(edge) => {
                     return Ok(Edge::InFlight);
                 }
                 // Whoever sets it late must read it again, and then look at the manifest: so that
@@ -180,7 +180,7 @@ impl Collector<'_> {
             match current.as_ref().and_then(|manifest| manifest.state.knows(incarnation)) {
                 Some(true) => return Ok(Edge::Valid),
                 Some(false) => return Ok(Edge::Dead),
-                None if self.store().age(edge.modified) < self.options.lease => {
+                None if self.is_in_flight(edge) => {
                     return Ok(Edge::InFlight);
                 }
                 None if self.options.dry_run => return Ok(Edge::Dead),
@@ -193,6 +193,11 @@ impl Collector<'_> {
             }
         }
         Err(contended(format_args!("manifest {manifest} of {repository}")))
+    }
+
+    /// Whether somebody may still be at what an edge was marked for: it is an act like an upload.
+    fn is_in_flight(&self, edge: &Entry) -> bool {
+        self.store().age(edge.modified) < self.options.upload_idle
     }
 
     /// Makes sure that an incarnation never begins; `false` if the record changed meanwhile.

@@ -23,13 +23,14 @@ impl Collector<'_> {
         done: &mut Collected,
     ) -> Result<Verdict> {
         let manifest = layout::manifest(repository, digest)?;
-        let Some(current) = self.store().get::<ManifestState>(&manifest).await? else {
+        let current = self.store().get::<ManifestState>(&manifest).await?;
+        let Some((incarnation, state)) =
+            current.and_then(|current| Some((current.state.live()?, current.state)))
+        else {
+            self.drop_note(repository, digest).await?;
             return Ok(Verdict::Resolved);
         };
-        let Some(incarnation) = current.state.live() else {
-            return Ok(Verdict::Resolved);
-        };
-        match self.keepers(repository, digest, &current.state, incarnation, done).await? {
+        match self.keepers(repository, digest, &state, incarnation, done).await? {
             Edges::Valid => return Ok(Verdict::Resolved),
             Edges::InFlight => return Ok(Verdict::Later),
             Edges::None => {}
@@ -47,7 +48,11 @@ impl Collector<'_> {
             // may be about to remove it, and must not be able to.
             let version = self.store().get::<Untagged>(&key).await?.map(|noted| noted.version);
             match self.store().swap(&key, version.as_ref(), &untagged).await? {
-                Swap::Stored(_) => return Ok(Verdict::Resolved),
+                Swap::Stored(_) => {
+                    // Whoever looked for the note when the manifest went may have come too early.
+                    self.drop_note(repository, digest).await?;
+                    return Ok(Verdict::Resolved);
+                }
                 Swap::Conflict => {}
             }
         }
@@ -55,7 +60,7 @@ impl Collector<'_> {
     }
 
     /// A manifest that is gone needs no note.
-    pub(super) async fn drop_note(
+    pub(crate) async fn drop_note(
         &self,
         repository: &RepositoryName,
         digest: &Digest,

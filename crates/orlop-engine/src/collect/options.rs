@@ -12,11 +12,12 @@ use crate::options::LEASE;
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs)] // options are built with `..Default::default()`
 pub struct CollectOptions {
-    /// How long something stays to which nothing refers, after somebody was told that it is there
-    /// or began to refer to it. With less than [`Options::lease`](crate::Options::lease), pushes
-    /// that are under way may have to send something again.
+    /// How long something stays to which nothing refers, after somebody was told that it is there.
+    /// With less than [`Options::lease`](crate::Options::lease), pushes that are under way may have
+    /// to send something again.
     pub lease: Duration,
-    /// How long an upload stays, or another act that was begun, if nobody goes on with it.
+    /// How long an upload stays, or another act that was begun, if nobody goes on with it: a push
+    /// of a manifest, a delete, a tag that is set. After that it fails when it wakes up.
     pub upload_idle: Duration,
     /// Whether manifests go that have no tag, and after how long: `None` keeps them. One that an
     /// index names stays as long as the index, and one whose subject is there as long as that.

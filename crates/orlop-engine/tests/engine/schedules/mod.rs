@@ -70,7 +70,7 @@ fn run(seed: u64, plan: Plan) -> usize {
         check_sound(&store);
         told.check(&store);
     }
-    check_clean(&store);
+    check_clean(&store, plan);
     told.check(&store);
     *told.pushes.borrow()
 }

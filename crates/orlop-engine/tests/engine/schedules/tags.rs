@@ -13,7 +13,7 @@ use orlop_engine::{
 use orlop_oci::{Digest, Manifest, Reference, Role};
 
 use super::stepped::{Dice, Stage, stepped};
-use super::world::{EAGER, check_sound};
+use super::world::{EAGER, check_accidents, check_sound};
 use super::{Plan, Task, auditor, play};
 use crate::fixture::{
     image_of, index_of, keys, open, push_blob, read_blob, repository, sha256, tagged,
@@ -78,7 +78,7 @@ pub(super) fn run(seed: u64, plan: Plan) -> usize {
         check_sound(&store);
         told.check(&store);
     }
-    check_clean(&store, plan.trouble == 0);
+    check_clean(&store, plan);
     told.check(&store);
     *told.pushes.borrow()
 }
@@ -237,9 +237,10 @@ async fn push_once(a: &Repository, tag: &str, what: Pushed) -> Result<Digest> {
 }
 
 /// When nothing goes on any more, one collection leaves what a tag leads to, and nothing else.
-fn check_clean(store: &Environment, no_trouble: bool) {
+fn check_clean(store: &Environment, plan: Plan) {
     let registry: Registry = open(store.clone()).now_or_never().unwrap();
     registry.collect(&DELETE, &()).now_or_never().unwrap().unwrap();
+    check_accidents(&registry, plan);
     let a = repository(&registry, "a");
     let mut kept = BTreeSet::new();
     for tag in TAGS {
@@ -263,7 +264,7 @@ fn check_clean(store: &Environment, no_trouble: bool) {
         assert!(left.is_empty(), "left over: {left:?}");
     }
     let edges = keys(store, "e").now_or_never().unwrap();
-    for edge in edges.iter().filter(|_| no_trouble) {
+    for edge in edges.iter().filter(|_| plan.trouble == 0) {
         let is_of =
             |digest: &&Digest| edge.name().starts_with(&digest.to_string().replace(':', "-"));
         assert!(live.iter().any(|digest| is_of(&digest)), "{edge} is left over");
