@@ -36,8 +36,7 @@ if [[ ! ${ORLOP_BIN:-} ]]; then
     cargo build --release --bin orlop
     export ORLOP_BIN=$target/release/orlop
 fi
-# Optimised, because it hashes all that it pushes and pulls.
-cargo build --release --package orlop-tests --example churn
+cargo build --package orlop-tests --example churn
 
 case $STORE in
     files) store=$work/store ;;
@@ -50,7 +49,7 @@ case $STORE in
         exit 2
         ;;
 esac
-setsid "$target/release/examples/churn" "$SECONDS_MAX" "$work" "$store" "$SEED" 2>"$work/churn.log" &
+setsid "$target/debug/examples/churn" "$SECONDS_MAX" "$work" "$store" "$SEED" 2>"$work/churn.log" &
 churn=$!
 
 kills=0
