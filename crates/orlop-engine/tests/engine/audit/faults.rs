@@ -72,7 +72,7 @@ async fn an_extent_that_nothing_names_goes() {
 async fn what_lies_open_and_belongs_to_no_upload_goes() {
     let store = new_store().await;
     open(store.clone()).await;
-    write_extent(&store, &"left".repeat(3 << 20), false).await; // more than waits in a session
+    write_extent(&store, "left".repeat(3 << 20), false).await; // more than waits in a session
     repairs(&store, &[(Fault::Leftover, 1)]).await;
     assert_eq!(extents(&store).await, []);
 }

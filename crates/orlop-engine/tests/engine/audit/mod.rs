@@ -106,7 +106,11 @@ async fn create(store: &Environment, key: &Key, value: impl Into<Bytes>) {
     assert!(matches!(swap, Swap::Stored(_)));
 }
 
-async fn write_extent(store: &Environment, content: &'static str, is_sealed: bool) -> ExtentId {
+async fn write_extent(
+    store: &Environment,
+    content: impl Into<bytes::Bytes>,
+    is_sealed: bool,
+) -> ExtentId {
     let id = ExtentId::from(store.entropy.random_id().unwrap());
     let claim = store.extents.claim(id, &Checkpoint::start()).await.unwrap();
     let Claim::Granted(mut appender) = claim else { panic!("nobody else knows of it") };
