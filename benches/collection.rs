@@ -7,9 +7,8 @@
 //! STORE is `memory`, `files` (in a directory below TMPDIR) or a URL like `s3://bucket/prefix`;
 //! BLOBS are the sizes, by default 1000 10000 100000. A store of each size is filled with images
 //! of ten blobs of their own. Then a collection runs that finds nothing; then 1 % of the images are
-//! deleted and collected, and then 10 %. Time is that of the collection alone, which looks at one
-//! thing at a time, so that it shows what each of them costs; memory is how much the process grew
-//! meanwhile. The filesystem is not synced while it is filled, but is while it
+//! deleted and collected, and then 10 %. Time is that of the collection alone; memory is how much
+//! the process grew meanwhile. The filesystem is not synced while it is filled, but is while it
 //! is collected. Prints a markdown table.
 
 use std::fs;
@@ -149,12 +148,7 @@ async fn delete(apps: &Repository, images: Vec<Digest>) -> Result<()> {
 }
 
 async fn collect(registry: &Registry) -> Result<(Duration, Collected)> {
-    let options = CollectOptions {
-        lease: EAGER,
-        upload_idle: EAGER,
-        at_once: 1,
-        ..CollectOptions::default()
-    };
+    let options = CollectOptions { lease: EAGER, upload_idle: EAGER, ..CollectOptions::default() };
     let began = Instant::now();
     let done = registry.collect(&options, &()).await?;
     Ok((began.elapsed(), done))

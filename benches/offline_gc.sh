@@ -51,7 +51,7 @@ for images in "${@:-100 1000 10000}"; do
         rm -rf "$work/peer" "$work/orlop"
         "$ORLOP_BIN" serve --store "$work/orlop" --listen 127.0.0.1:0 >"$work/serve" 2>/dev/null &
         server=$!
-        until grep -q 'listens on' "$work/serve"; do sleep 0.05; done
+        until grep -qs 'listens on' "$work/serve"; do sleep 0.05; done
         url=$(grep -o 'http://[0-9.:]*' "$work/serve")
         python3 benches/offline_gc.py "$count" "$work/peer" "$url"
         ours=$(seconds "$ORLOP_BIN" gc --store "$work/orlop" --lease 0s)
