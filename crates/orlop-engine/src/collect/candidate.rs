@@ -1,7 +1,7 @@
 //! Acts that were announced.
 
 use futures::TryStreamExt;
-use orlop_backend::{Entry, RandomId, Swap};
+use orlop_backend::{Entry, Key, RandomId, Swap};
 use orlop_oci::{Digest, RepositoryName, Tag};
 
 use super::rehearsal::Node;
@@ -9,7 +9,7 @@ use super::{Collected, Collector, Verdict};
 use crate::references::edge_keys;
 use crate::repository::{ATTEMPTS, contended};
 use crate::state::{Act, Candidate, ManifestState, TagState, Targets};
-use crate::{Result, layout};
+use crate::{Error, Result, layout};
 
 /// Whether an act that was announced has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,28 +30,25 @@ impl Collector<'_> {
         };
         let is_idle = self.store().age(entry.modified) >= self.options.upload_idle;
         let Candidate { repository, digest, act } = candidate.state;
-        let verdict = match act {
+        let outcome = match &act {
             Act::Push { incarnation, targets } => {
-                let incarnation = incarnation.0;
-                match self.push(&repository, &digest, incarnation, &targets, is_idle).await? {
-                    Outcome::Done => self.released(&repository, &digest, done).await?,
-                    Outcome::Prevented => Verdict::Resolved,
-                    Outcome::Pending => Verdict::Later,
-                }
+                self.push(&repository, &digest, incarnation.0, targets, is_idle).await?
             }
-            Act::Delete { incarnation, targets } => {
-                match self.delete(&repository, &digest, incarnation.0, is_idle, done).await? {
-                    Outcome::Done => self.lost(&repository, &digest, &targets, done).await?,
-                    Outcome::Prevented => Verdict::Resolved,
-                    Outcome::Pending => Verdict::Later,
-                }
+            Act::Delete { incarnation, .. } => {
+                self.delete(&repository, &digest, incarnation.0, is_idle, done).await?
             }
             Act::Untag { tag, incarnation } => {
-                match self.untag(&repository, &tag, incarnation.0, is_idle).await? {
-                    Outcome::Done => self.released(&repository, &digest, done).await?,
-                    Outcome::Prevented => Verdict::Resolved,
-                    Outcome::Pending => Verdict::Later,
-                }
+                self.untag(&repository, tag, incarnation.0, is_idle).await?
+            }
+        };
+        let verdict = match (outcome, act) {
+            (Outcome::Pending, _) => Verdict::Later,
+            (Outcome::Prevented, _) => Verdict::Resolved,
+            (Outcome::Done, Act::Delete { targets, .. }) => {
+                self.lost(&repository, &digest, &targets, done).await?
+            }
+            (Outcome::Done, Act::Push { .. } | Act::Untag { .. }) => {
+                self.released(&repository, &digest, done).await?
             }
         };
         if verdict == Verdict::Resolved && !self.options.dry_run {
@@ -171,25 +168,22 @@ impl Collector<'_> {
         done: &mut Collected,
     ) -> Result<Verdict> {
         let mut verdict = Verdict::Resolved;
-        for blob in &targets.blobs {
-            match self.review(blob, done).await {
-                Ok(Verdict::Resolved) => {}
-                Ok(Verdict::Later) => verdict = Verdict::Later,
-                Err(error) => {
-                    done.set_aside(&layout::blob(blob)?, error)?;
-                    verdict = Verdict::Later;
-                }
+        let mut add = |key: Key, looked: Result<Verdict>, done: &mut Collected| {
+            match looked {
+                Ok(Verdict::Resolved) => return Ok(()),
+                Ok(Verdict::Later) => {}
+                Err(error) => done.set_aside(&key, error)?,
             }
+            verdict = Verdict::Later;
+            Ok::<_, Error>(())
+        };
+        for blob in &targets.blobs {
+            let looked = self.review(blob, done).await;
+            add(layout::blob(blob)?, looked, done)?;
         }
         for (repository, manifest) in self.dependents(repository, digest, targets).await? {
-            match self.released(&repository, &manifest, done).await {
-                Ok(Verdict::Resolved) => {}
-                Ok(Verdict::Later) => verdict = Verdict::Later,
-                Err(error) => {
-                    done.set_aside(&layout::manifest(&repository, &manifest)?, error)?;
-                    verdict = Verdict::Later;
-                }
-            }
+            let looked = self.released(&repository, &manifest, done).await;
+            add(layout::manifest(&repository, &manifest)?, looked, done)?;
         }
         self.drop_note(repository, digest).await?;
         Ok(verdict)

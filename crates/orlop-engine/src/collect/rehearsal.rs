@@ -1,7 +1,7 @@
 //! What a dry run has found to go, so that it can say what would go after that.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orlop_oci::{Digest, RepositoryName};
 
@@ -23,7 +23,7 @@ struct Found {
 impl Rehearsal {
     /// Whether a manifest would be gone by now.
     pub(super) fn would_go(&self, repository: &RepositoryName, digest: &Digest) -> bool {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.found();
         !found.manifests.is_empty() && found.manifests.contains(&(repository.clone(), *digest))
     }
 
@@ -34,7 +34,7 @@ impl Rehearsal {
         released: Vec<Node>,
         orphaned: Vec<Digest>,
     ) -> bool {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.found();
         let is_new = found.manifests.insert(node);
         if is_new {
             found.released.extend(released);
@@ -45,16 +45,21 @@ impl Rehearsal {
 
     /// Notes that a blob would go; `false` if it is known already.
     pub(super) fn blob_goes(&self, digest: &Digest) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).blobs.insert(*digest)
+        self.found().blobs.insert(*digest)
     }
 
     /// The manifests that lost something since the last time.
     pub(super) fn take_released(&self) -> Vec<Node> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).released)
+        std::mem::take(&mut self.found().released)
     }
 
     /// The blobs that lost something since the last time.
     pub(super) fn take_orphaned(&self) -> BTreeSet<Digest> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).orphaned)
+        std::mem::take(&mut self.found().orphaned)
+    }
+
+    /// Never held while something is awaited.
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
