@@ -59,7 +59,7 @@ fn nothing_is_left_open() {
 
 #[test]
 fn dependencies_point_one_way() {
-    let allowed: [(&str, &[&str]); 9] = [
+    let allowed: [(&str, &[&str]); 10] = [
         ("orlop-oci", &[]),
         ("orlop-backend", &[]),
         ("orlop-contract", &["orlop-backend"]),
@@ -72,6 +72,10 @@ fn dependencies_point_one_way() {
             &["orlop-backend", "orlop-engine", "orlop-fs", "orlop-object-store", "orlop-oci"],
         ),
         ("orlop-registry", &["orlop"]),
+        (
+            "orlop-sim",
+            &["orlop-backend", "orlop-engine", "orlop-fs", "orlop-object-store", "orlop-oci"],
+        ),
     ];
     let crates: Vec<PathBuf> = entries(&root().join("crates"));
     assert_eq!(crates.len(), allowed.len(), "a crate whose dependencies nobody decided");
