@@ -46,32 +46,15 @@ check() {
     echo "ok     $1"
 }
 
-# install COMMAND PACKAGE...
-install() {
-    command -v "$1" >/dev/null && return
-    local sudo=''
-    [[ $EUID == 0 ]] || sudo=sudo
-    [[ ${updated:-} ]] || $sudo apt-get update -qq
-    updated=yes
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${@:2}" >>"$work/log" 2>&1
-}
+# shellcheck source=tests/common.sh
+source tests/common.sh
 
 # --- the server ---------------------------------------------------------------------------------
 
 # start_server STORE: sets `server` to its process and `address` to where it listens
 start_server() {
-    : >"$work/ready"
-    "$orlop" serve --store "$1" --listen 127.0.0.1:0 >"$work/ready" 2>>"$work/log" &
-    server=$!
-    for _ in {1..200}; do
-        address=$(sed -n "s|^orlop listens on http://\(.*\) and keeps its store in $1\$|\1|p" "$work/ready")
-        if [[ $address ]]; then return; fi
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.05
-    done
-    echo "FAILED expected a server with a ready line, found: $(cat "$work/ready")" >&2
-    exit 1
+    serve "$work/log" 127.0.0.1:0 "$1"
+    server=$pid
 }
 
 kill_server() {
@@ -90,10 +73,6 @@ get() {
 # tags NAME: a JSON list, or the code of an error
 tags() {
     get "$1/tags/list" | jq -c '.tags // .errors[0].code'
-}
-
-sha256() {
-    sha256sum "$@" | sed 's/ .*//; s/^/sha256:/'
 }
 
 # check_blobs CLIENT NAME TAG: fetches all that the manifest names, and hashes it
@@ -344,12 +323,7 @@ for client in "$@"; do
     esac
 done
 for command in skopeo umoci jq curl; do install "$command" "$command"; done
-if [[ ${ORLOP_BIN:-} ]]; then
-    orlop=$ORLOP_BIN
-else
-    cargo build --release --bin orlop
-    orlop=${CARGO_TARGET_DIR:-target}/release/orlop
-fi
+find_orlop
 make_image >>"$work/log" 2>&1
 for client in "$@"; do test_client "$client"; done
 echo "$passed passed, 0 failed"

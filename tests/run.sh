@@ -33,7 +33,7 @@ finish() {
     local status=$?
     trap - EXIT
     if [[ $status != 0 && $S3_PID ]]; then
-        tail -n 20 "$work/$server"/*.log >&2 || true
+        tail -n 5 "$work/$server"/*.log >&2 || true
         echo "FAILED tests/run.sh with $server" >&2
     fi
     stop
@@ -43,15 +43,24 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-packages=(--workspace) stores='files s3'
+# Where nobody looks on, a test that hangs is to be named before everything is killed.
+limit=()
+[[ ! ${CI:-} ]] || limit=(timeout --kill-after=10 15m)
+
+# Always of the whole workspace, so that nothing is built twice with other features.
+cargo_test() {
+    "${limit[@]}" cargo test --workspace "$@"
+}
+
+tests=() stores='files s3'
 for server in "${servers[@]}"; do
     printf '\n=== the tests with %s ===\n' "$server"
     eval "$("tests/servers/$server.sh" "$work/$server")"
-    cargo test "${packages[@]}" "$@"
+    cargo_test "${tests[@]}" "$@"
     # The engine on other stores than memory; its schedules know only that one.
     for store in $stores; do
-        ORLOP_TEST_STORE=$store cargo test -p orlop-engine --test engine -- --skip schedules
+        ORLOP_TEST_STORE=$store cargo_test --test engine -- --skip schedules
     done
-    packages=(-p orlop-object-store -p orlop-tests --test bucket --test http) stores=''
+    tests=(--test bucket --test http) stores=''
     stop
 done

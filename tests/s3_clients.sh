@@ -49,38 +49,16 @@ check() {
     echo "ok     $1"
 }
 
-# install COMMAND PACKAGE
-install() {
-    command -v "$1" >/dev/null && return
-    local sudo=''
-    [[ $EUID == 0 ]] || sudo=sudo
-    [[ ${updated:-} ]] || $sudo apt-get update -qq
-    updated=yes
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$2" >>"$work/log" 2>&1
-}
-
-sha256() {
-    sha256sum "$@" | sed 's/ .*//; s/^/sha256:/'
-}
+# shellcheck source=tests/common.sh
+source tests/common.sh
 
 # --- the servers --------------------------------------------------------------------------------
 
 # start_server a|b STORE [ARGUMENT...]: where that one has listened before, or else anywhere
 start_server() {
-    local listen=${addresses[$1]:-127.0.0.1:0}
-    : >"$work/ready-$1"
-    RUST_LOG=info "$orlop" serve --store "$2" --listen "$listen" "${@:3}" \
-        >"$work/ready-$1" 2>>"$work/$1.log" &
-    servers[$1]=$!
-    for _ in {1..600}; do
-        addresses[$1]=$(sed -n 's|^orlop listens on http://\([^ ]*\) .*|\1|p' "$work/ready-$1")
-        if [[ ${addresses[$1]} ]]; then return; fi
-        kill -0 "${servers[$1]}" 2>/dev/null || break
-        sleep 0.05
-    done
-    echo "FAILED expected a server with a ready line, found: $(cat "$work/ready-$1")" >&2
-    exit 1
+    RUST_LOG=info serve "$work/$1.log" "${addresses[$1]:-127.0.0.1:0}" "${@:2}"
+    servers[$1]=$pid
+    addresses[$1]=$address
 }
 
 kill_server() {
@@ -309,12 +287,7 @@ for client in "$@"; do
     esac
 done
 for command in skopeo umoci jq curl haproxy; do install "$command" "$command"; done
-if [[ ${ORLOP_BIN:-} ]]; then
-    orlop=$ORLOP_BIN
-else
-    cargo build --release --bin orlop
-    orlop=${CARGO_TARGET_DIR:-target}/release/orlop
-fi
+find_orlop
 if [[ ! ${ORLOP_TEST_S3:-} ]]; then eval "$(tests/servers/seaweedfs.sh "$work/s3")"; fi
 bucket=${ORLOP_TEST_S3%/}/${work##*.} # a fresh place in it
 make_image >>"$work/log" 2>&1

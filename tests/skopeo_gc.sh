@@ -37,62 +37,8 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 trap 'echo "FAILED tests/skopeo_gc.sh:$LINENO: expected success of: $BASH_COMMAND" >&2' ERR
 
-# install COMMAND
-install() {
-    command -v "$1" >/dev/null && return
-    local sudo=''
-    [[ $EUID == 0 ]] || sudo=sudo
-    [[ ${updated:-} ]] || $sudo apt-get update -qq
-    updated=yes
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$1" >>"$work/log" 2>&1
-}
-
-start_server() {
-    : >"$work/ready"
-    RUST_LOG=warn "$orlop" serve --store "$work/store" --listen 127.0.0.1:0 --lease "$LEASE" \
-        >"$work/ready" 2>>"$work/log" &
-    server=$!
-    for _ in {1..200}; do
-        address=$(sed -n 's|^orlop listens on http://\([^ ]*\) .*|\1|p' "$work/ready")
-        if [[ $address ]]; then return; fi
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.05
-    done
-    echo "FAILED expected a server with a ready line, found: $(cat "$work/ready")" >&2
-    exit 1
-}
-
-# Makes the OCI layout $work/layout with the images v1 to v$IMAGES: each has one of two bases, and a
-# layer of its own.
-make_images() {
-    local options=(--history.created 2026-01-01T00:00:00Z) image
-    [[ $EUID == 0 ]] || options+=(--rootless)
-    umoci init --layout "$work/layout"
-    umoci new --image "$work/layout:v0"
-    # layer FROM TO BYTES
-    layer() {
-        head -c "$3" /dev/urandom >"$work/file"
-        umoci insert "${options[@]}" --image "$work/layout:$1" --tag "$2" "$work/file" "/$2"
-    }
-    layer v0 base1 3000000
-    layer base1 base2 500000
-    for ((image = 1; image <= IMAGES; image++)); do
-        layer "base$((image % 2 + 1))" "v$image" $((image * 50000))
-    done
-}
-
-# check_pull REFERENCE DIGEST DIR: pulls with the client, and hashes all that came
-check_pull() {
-    local file found
-    rm -rf "$3"
-    skopeo --insecure-policy copy --quiet --src-tls-verify=false "docker://$1" "dir:$3"
-    found=sha256:$(sha256sum <"$3/manifest.json" | sed 's/ .*//')
-    [[ $found == "$2" ]] || { echo "FAILED $1: expected $2, pulled $found" >&2 && return 1; }
-    for file in $(jq -r '.config.digest, .layers[].digest' "$3/manifest.json"); do
-        sha256sum --check --quiet <<<"${file#sha256:}  $3/${file#sha256:}"
-    done
-}
+# shellcheck source=tests/common.sh
+source tests/common.sh
 
 # push_and_delete NAME: until the time is over, and then once more pulls what is left
 push_and_delete() {
@@ -101,12 +47,10 @@ push_and_delete() {
     while ((SECONDS < SECONDS_MAX)); do
         pushes=$((pushes + 1))
         tag=t-$pushes
-        skopeo --insecure-policy copy --quiet --dest-tls-verify=false --digestfile "$work/$name.digest" \
-            "oci:$work/layout:v$((pushes % IMAGES + 1))" "docker://$address/$name:$tag"
-        digests[$tag]=$(cat "$work/$name.digest")
+        digests[$tag]=$(push_image "v$((pushes % IMAGES + 1))" "$address/$name:$tag" "$name")
         tags+=("$tag")
         tag=${tags[RANDOM % ${#tags[@]}]}
-        check_pull "$address/$name:$tag" "${digests[$tag]}" "$work/$name.pulled"
+        pull_image "$address/$name:$tag" "${digests[$tag]}" "$work/$name.pulled"
         pulls=$((pulls + 1))
         if ((${#tags[@]} == KEPT)); then
             tag=${tags[0]}
@@ -120,7 +64,7 @@ push_and_delete() {
         fi
     done
     for tag in "${tags[@]}"; do
-        check_pull "$address/$name:$tag" "${digests[$tag]}" "$work/$name.pulled"
+        pull_image "$address/$name:$tag" "${digests[$tag]}" "$work/$name.pulled"
     done
     echo "$name: $pushes pushes, $pulls pulls, $deletes deletes" >>"$work/summary"
 }
@@ -136,14 +80,11 @@ collect() {
 }
 
 for command in skopeo umoci jq curl; do install "$command"; done
-if [[ ${ORLOP_BIN:-} ]]; then
-    orlop=$ORLOP_BIN
-else
-    cargo build --release --bin orlop
-    orlop=${CARGO_TARGET_DIR:-target}/release/orlop
-fi
-make_images >>"$work/log" 2>&1
-start_server
+find_orlop
+make_images "$IMAGES" >>"$work/log" 2>&1
+export RUST_LOG=warn
+serve "$work/log" 127.0.0.1:0 "$work/store" --lease "$LEASE"
+server=$pid
 SECONDS=0
 for name in team/app team/other; do
     mkdir -p "$work/team"

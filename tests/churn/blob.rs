@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use crate::answer::Answer;
 use crate::ask::{Trouble, ask};
+use crate::cut;
 use crate::image::REPOSITORIES;
 use crate::layers::Blob;
 use crate::pusher::{Pusher, code};
@@ -48,6 +49,12 @@ impl Pusher {
     }
 
     async fn at_once(&mut self, uploads: &str, blob: &Blob) -> Result<(), Trouble> {
+        if self.dice.below(20) == 0 {
+            let request = format!("POST {uploads}?digest={}", blob.digest);
+            if cut::body(&self.client(), &request, &blob.bytes).await.is_ok() {
+                self.ledger.count("bodies cut off in the middle");
+            }
+        }
         let post = self.client().post(&format!("{uploads}?digest={}", blob.digest));
         let answer = ask(post.bytes(blob.bytes.clone()), &mut self.ledger).await?;
         self.unless_overtaken(answer, 201)?;
@@ -63,6 +70,14 @@ impl Pusher {
         while at < bytes.len() {
             let part = bytes.slice(at..bytes.len().min(at + chunk));
             let range = content_range(at, part.len());
+            if self.dice.below(40) == 0 {
+                // Without a range, so that what came of it is kept and nobody knows how much.
+                let cut = cut::body(&self.client(), &format!("PATCH {location}"), &part).await;
+                if cut.is_ok() {
+                    self.ledger.count("chunks cut off in the middle");
+                }
+                return Ok(false);
+            }
             at += part.len();
             let patch = self.client().patch(location).header("content-range", range);
             let answer = ask(patch.bytes(part), &mut self.ledger).await?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::command;
 use crate::ledger::Ledger;
 use crate::processes::signal;
-use crate::setting::Setting;
+use crate::setting::{Medium, Setting, Untagged};
 
 /// A thread that starts collections, and the one that is running.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Collector {
                 if is_mean {
                     ledger.count("collections without a lease");
                 }
-                note(&mut ledger, &output, setting.is_bucket());
+                note(&mut ledger, &output, setting.medium);
             }
         });
         Self { running, thread }
@@ -59,6 +59,9 @@ fn collect(setting: &Setting, running: &Mutex<Option<Child>>, lease: &str) -> Ou
     let lock = || running.lock().unwrap_or_else(PoisonError::into_inner);
     let mut gc = command::gc(&setting.store);
     gc.args(["--json", "--lease", lease, "--upload-idle", "1s"]);
+    if setting.untagged == Untagged::Collect {
+        gc.args(["--untagged", "1s"]);
+    }
     gc.stdout(Stdio::piped()).stderr(Stdio::piped());
     *lock() = Some(gc.spawn().expect("the command"));
     loop {
@@ -75,7 +78,7 @@ fn collect(setting: &Setting, running: &Mutex<Option<Child>>, lease: &str) -> Ou
 }
 
 /// Takes note of what a collection did.
-pub(crate) fn note(ledger: &mut Ledger, output: &Output, is_bucket: bool) {
+pub(crate) fn note(ledger: &mut Ledger, output: &Output, medium: Medium) {
     let said = String::from_utf8_lossy(&output.stderr);
     let done: Option<Value> = serde_json::from_slice(&output.stdout).ok();
     if let Some(Value::Array(unreadable)) = done.as_ref().map(|done| &done["unreadable"]) {
@@ -84,12 +87,13 @@ pub(crate) fn note(ledger: &mut Ledger, output: &Output, is_bucket: bool) {
     match &done {
         Some(done) if output.status.success() => {
             ledger.count("collections");
-            for what in ["blobs", "bytes", "uploads", "leftovers", "edges", "manifests"] {
+            for what in ["blobs", "bytes", "uploads", "leftovers", "edges", "manifests", "untagged"]
+            {
                 ledger.say(&format!("collected {what} {}", done[what]));
             }
         }
         _ if output.status.signal().is_some() => ledger.count("collections killed"),
-        _ if is_bucket => {
+        _ if medium == Medium::Failing => {
             ledger.count("collections failed");
             ledger.say(&format!("failed gc {}", said.replace('\n', " ")));
         }

@@ -10,14 +10,15 @@ use crate::ask::{Trouble, ask, said};
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::image::{Image, Name, REPOSITORIES};
-use crate::known::{Known, line};
+use crate::known::{Fate, Known, line};
 use crate::layers::{LAYERS, layer};
 use crate::ledger::{Ledger, Reader};
-use crate::setting::{DELETERS, PUSHERS, Setting};
+use crate::setting::{DELETERS, PUSHERS, Setting, Untagged};
 
 #[derive(Debug)]
 struct Deleter {
     seed: u64,
+    untagged: Untagged,
     clients: Vec<Client>,
     dice: Dice,
     ledger: Ledger,
@@ -29,6 +30,7 @@ pub(crate) async fn run(setting: &Setting, id: usize) {
     let starts = starts.iter().filter(|line| *line == "started").count() as u64;
     let mut deleter = Deleter {
         seed: setting.seed,
+        untagged: setting.untagged,
         clients: setting.clients(),
         dice: setting.dice("deleter", id, starts),
         ledger: Ledger::open(&setting.ledgers, "deleter", id),
@@ -40,7 +42,7 @@ pub(crate) async fn run(setting: &Setting, id: usize) {
     // Whoever was this deleter before has been killed in the middle of these.
     for (name, fate) in known.fates.clone().iter().filter(|(name, _)| is_own(name)) {
         if fate.deleting > fate.deleted {
-            deleter.delete(*name, fate.deleting, false).await;
+            deleter.delete(*name, fate, false).await;
         }
     }
     loop {
@@ -54,7 +56,7 @@ pub(crate) async fn run(setting: &Setting, id: usize) {
                 Some(tag) if fate.has_tag() && deleter.dice.below(4) == 0 => {
                     deleter.untag(&image, tag, name, fate.pushed).await;
                 }
-                _ => deleter.delete(name, fate.pushed, true).await,
+                _ => deleter.delete(name, &fate, true).await,
             }
         } else if deleter.dice.below(8) == 0 {
             deleter.take_blob_out().await;
@@ -66,16 +68,15 @@ pub(crate) async fn run(setting: &Setting, id: usize) {
 
 impl Deleter {
     /// Deletes an image, and then its children. If it is not `new`, that may have happened.
-    async fn delete(&mut self, name: Name, life: u64, is_new: bool) {
+    async fn delete(&mut self, name: Name, fate: &Fate, is_new: bool) {
         let image = Image::new(self.seed, name);
-        if is_new {
-            self.ledger.say(&line("deleting", name, life));
-        } else {
-            self.ledger.say(&line("uncertain", name, life));
-        }
+        let life = if is_new { fate.pushed } else { fate.deleting };
+        self.ledger.say(&line(if is_new { "deleting" } else { "uncertain" }, name, life));
+        let mut must_be_there = is_new && self.untagged.keeps(&image, fate);
         for manifest in image.manifests.iter().rev() {
             let path = format!("/v2/{}/manifests/{}", image.repository, manifest.digest);
-            self.request(&path, name, life, is_new).await;
+            self.request(&path, name, life, must_be_there).await;
+            must_be_there &= self.untagged == Untagged::Keep; // the index has kept its children
         }
         self.ledger.say(&line("deleted", name, life));
         self.ledger.count("deletes");
@@ -89,8 +90,7 @@ impl Deleter {
     }
 
     /// Until it is answered. What was acknowledged must be there the first time.
-    async fn request(&mut self, path: &str, name: Name, life: u64, is_new: bool) {
-        let mut must_be_there = is_new;
+    async fn request(&mut self, path: &str, name: Name, life: u64, mut must_be_there: bool) {
         loop {
             match self.ask(path).await {
                 Ok(answer) if answer.status == 202 => return,

@@ -2,13 +2,16 @@
 //! some of which are killed or stopped at any moment. At the end everything is there that was
 //! acknowledged and not deleted, and nothing else is. `tests/churn.sh` runs it.
 //!
-//! Its arguments are how many seconds it takes, a directory to work in, a store, and a seed; or,
-//! when it starts itself, a role, a number, and what [`setting::Setting`] says.
+//! Its arguments are how many seconds it takes, a directory to work in, a store, a seed, whether
+//! the store may fail for a while (`steady` or `failing`), and what becomes of manifests without a
+//! tag (`keep` or `collect`); or, when it starts itself, a role, a number, and what
+//! [`setting::Setting`] says.
 
 mod ask;
 mod audit;
 mod blob;
 mod collector;
+mod cut;
 mod deleter;
 mod image;
 mod known;
@@ -57,8 +60,11 @@ async fn main() -> ExitCode {
         let ledgers = PathBuf::from(args.next().expect(USAGE)).join("ledgers");
         let store = args.next().expect(USAGE);
         let seed = args.next().expect(USAGE).parse().expect(USAGE);
+        let medium = args.next().expect(USAGE).parse().expect(USAGE);
+        let untagged = args.next().expect(USAGE).parse().expect(USAGE);
         std::fs::create_dir_all(&ledgers).expect("a directory for the ledgers");
-        return churn(seconds, Setting { seed, ledgers, store, servers: Vec::new() }).await;
+        let setting = Setting { seed, ledgers, store, medium, untagged, servers: Vec::new() };
+        return churn(seconds, setting).await;
     }
     let id = args.next().expect(USAGE).parse().expect(USAGE);
     let setting = Setting::heard(args).expect(USAGE);
@@ -72,7 +78,9 @@ async fn main() -> ExitCode {
 }
 
 async fn churn(seconds: u64, setting: Setting) -> ExitCode {
-    println!("{seconds} s on {}, seed {}", setting.store, setting.seed);
+    let Setting { seed, store, medium, untagged, .. } = &setting;
+    let (medium, untagged) = (medium.as_str(), untagged.as_str());
+    println!("{seconds} s on {store} ({medium}), seed {seed}, untagged manifests: {untagged}");
     let until = Instant::now() + Duration::from_secs(seconds);
     let disturbing = tokio::task::spawn_blocking({
         let setting = setting.clone();
@@ -83,4 +91,4 @@ async fn churn(seconds: u64, setting: Setting) -> ExitCode {
     if summary::print(&setting) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-const USAGE: &str = "churn SECONDS DIRECTORY STORE SEED";
+const USAGE: &str = "churn SECONDS DIRECTORY STORE SEED steady|failing keep|collect";

@@ -9,7 +9,7 @@ use crate::command;
 use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::server::Server;
-use crate::setting::{DELETERS, PULLERS, PUSHERS, Setting};
+use crate::setting::{DELETERS, Medium, PULLERS, PUSHERS, Setting, Untagged};
 
 #[derive(Debug)]
 pub(crate) struct Processes {
@@ -133,7 +133,9 @@ impl Processes {
             if let Ok(server) = started {
                 return self.servers.insert(id, server);
             }
-            self.ledger.check(self.setting.is_bucket(), || "a server did not start".to_owned());
+            self.ledger.check(self.setting.medium == Medium::Failing, || {
+                "a server did not start".to_owned()
+            });
             self.go_on(Instant::now());
         }
     }
@@ -152,10 +154,14 @@ impl Hand {
     }
 }
 
-/// Half of the servers promise nothing.
+/// Half of the servers promise nothing. Where untagged manifests are collected, an index must find
+/// all its children, or it would be let in after they have gone.
 fn serve(setting: &Setting, id: usize, listen: &str) -> Command {
     let mut command = command::serve(&setting.store, listen);
     command.args(["--lease", if id.is_multiple_of(2) { "1s" } else { "0s" }]);
+    if setting.untagged == Untagged::Collect {
+        command.args(["--references", "complete"]);
+    }
     command
 }
 

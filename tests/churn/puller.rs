@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::ask::ask;
 use crate::client::Client;
 use crate::content::sha256;
+use crate::cut;
 use crate::dice::Dice;
 use crate::image::{Image, Name};
 use crate::known::{Fate, Known};
@@ -37,7 +38,10 @@ pub(crate) async fn run(setting: &Setting, id: usize) {
     let mut known = Known::new(&setting.ledgers);
     loop {
         known.refresh();
-        let there = known.all_there();
+        let mut there = known.all_there();
+        there.retain(|name| {
+            setting.untagged.keeps(&Image::new(setting.seed, *name), &known.fate(*name))
+        });
         if there.is_empty() {
             sleep(PAUSE).await;
             continue;
@@ -78,6 +82,12 @@ impl Puller {
             bytes += self.get(&path, &manifest.digest).await?;
             for blob in &manifest.blobs {
                 let path = format!("/v2/{repository}/blobs/{}", blob.digest);
+                if self.dice.below(50) == 0 {
+                    let client = self.dice.one_of(&self.clients);
+                    if cut::answer(client, &path).await.is_ok() {
+                        self.ledger.count("answers cut off in the middle");
+                    }
+                }
                 bytes += self.get(&path, &blob.digest).await?;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::setting::Setting;
+use crate::setting::{Medium, Setting};
 
 /// Prints the sums, and whether nothing went wrong.
 pub(crate) fn print(setting: &Setting) -> bool {
@@ -21,8 +21,7 @@ pub(crate) fn print(setting: &Setting) -> bool {
                     *counts.entry(format!("{what} collected")).or_default() += number(times);
                 }
                 "wrong" => wrong.push(rest.to_owned()),
-                // A bucket may be away for a while, a disk may not.
-                "failed" if !setting.is_bucket() => wrong.push(rest.to_owned()),
+                "failed" if setting.medium == Medium::Steady => wrong.push(rest.to_owned()),
                 _ => {}
             }
         }

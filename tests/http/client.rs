@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
@@ -12,6 +13,7 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
 
 use crate::answer::Answer;
 
@@ -106,16 +108,19 @@ impl Request {
         let (parts, ()) = self.head.into_parts();
         let asked = format!("{} {}", parts.method, parts.uri.path());
         let request = http::Request::from_parts(parts, self.body);
-        let answer = self.http.request(request).await;
-        let (parts, body) =
-            answer.map_err(|error| format!("{asked} got no answer: {error:?}"))?.into_parts();
-        let body = body.collect().await;
-        let body = body.map_err(|error| format!("{asked} got half an answer: {error:?}"))?;
-        Ok(Answer {
-            asked,
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.to_bytes(),
-        })
+        let answer = async {
+            let answer = self.http.request(request).await;
+            let (parts, body) =
+                answer.map_err(|error| format!("{asked} got no answer: {error:?}"))?.into_parts();
+            let body = body.collect().await;
+            let body = body.map_err(|error| format!("{asked} got half an answer: {error:?}"))?;
+            let (status, headers, body) = (parts.status.as_u16(), parts.headers, body.to_bytes());
+            Ok(Answer { asked: asked.clone(), status, headers, body })
+        };
+        let answer = timeout(ANSWER_TIME_MAX, answer).await;
+        answer.unwrap_or_else(|_| Err(format!("{asked} got no answer in {ANSWER_TIME_MAX:?}")))
     }
 }
+
+/// Longer than a server tries to reach its store.
+const ANSWER_TIME_MAX: Duration = Duration::from_mins(5);

@@ -1,6 +1,7 @@
 //! Servers that are asked to end.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -23,10 +24,11 @@ async fn a_request_under_way_is_finished_before_the_process_exits() {
         until_upload_exceeds(store.path(), 0).await;
 
         server.signal(signal);
-        loop {
+        // Until it has seen the signal; and not for ever, because somebody else may get its port.
+        for _ in 0..1000 {
             match TcpStream::connect(server.client.address).await {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
-                _ => tokio::task::yield_now().await, // it has not seen the signal yet
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
         let status = half.finish(&blob[4 * MIB..]).await;

@@ -110,7 +110,8 @@ request() {
 
 # announce: waits for the server, and prints how it is reached
 announce() {
-    for _ in {1..600}; do
+    local until=$((SECONDS + 120))
+    while ((SECONDS < until)); do
         kill -0 "$pid" || exit 1
         if request PUT "$bucket/.ready" --data-binary ready; then
             request DELETE "$bucket/.ready"
