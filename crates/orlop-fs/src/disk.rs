@@ -24,6 +24,8 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Makes a directory whose parent exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory that has no names.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes durable which names a directory has.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in any order.
@@ -113,6 +115,10 @@ impl Disk for OsDisk {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         fs::create_dir(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -58,6 +58,11 @@ impl Layout {
         self.root.join("locks")
     }
 
+    /// What changes before a directory is removed.
+    pub(crate) fn generations(&self) -> PathBuf {
+        self.root.join("generations")
+    }
+
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }

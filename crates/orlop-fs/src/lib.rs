@@ -31,6 +31,7 @@
 //! ```
 
 mod appender;
+mod dirs;
 pub mod disk;
 mod extents;
 mod layout;

@@ -2,9 +2,10 @@
 //!
 //! `flock` on empty files, sharded by a hash. The kernel frees them when a process ends, so a
 //! `kill -9` leaves none behind; a process that is stopped while it holds one delays the others
-//! of its shard, and breaks nothing. Order: a key's lock first, then directories'.
+//! of its shard, and breaks nothing. Order: a key's lock first, then those of the names in
+//! directories, then that of a directory that is made, of which nobody holds two.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use orlop_backend::{Key, Result};
@@ -39,7 +40,29 @@ impl Volume {
     /// Guards which names a directory has: shared by who adds a name, exclusive for who puts the
     /// names in order.
     pub(crate) fn lock_dir(&self, dir: &Path, mode: LockMode) -> Result<Lock> {
-        self.lock(&self.shard('d', dir.as_os_str().as_encoded_bytes()), mode)
+        self.lock(&self.dir_lock('d', dir), mode)
+    }
+
+    /// Keeps a directory from being removed while it is made.
+    pub(crate) fn lock_making(&self, dir: &Path) -> Result<Lock> {
+        self.lock(&self.dir_lock('m', dir), LockMode::Shared)
+    }
+
+    /// The other side of it, for who removes a directory; `None` if somebody is making it.
+    pub(crate) fn try_lock_making(&self, dir: &Path) -> io::Result<Option<Lock>> {
+        let path = self.dir_lock('m', dir);
+        let file = match self.disk.create(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.disk.open(&path)?,
+            created => created?,
+        };
+        Ok(if file.try_lock()? { Some(Lock { _file: file }) } else { None })
+    }
+
+    /// Which of the shards a directory is in. Processes may have come to the store by other paths,
+    /// so only the path within it counts.
+    pub(crate) fn dir_shard(&self, dir: &Path) -> u64 {
+        let dir = dir.strip_prefix(self.layout.root()).unwrap_or(dir);
+        fnv1a(dir.as_os_str().as_encoded_bytes()) % SHARDS
     }
 
     fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
@@ -48,11 +71,14 @@ impl Volume {
     }
 
     fn key_lock(&self, key: &Key) -> PathBuf {
-        self.shard('k', key.as_str().as_bytes())
+        self.shard('k', fnv1a(key.as_str().as_bytes()) % SHARDS)
     }
 
-    fn shard(&self, kind: char, name: &[u8]) -> PathBuf {
-        let shard = fnv1a(name) % SHARDS;
+    fn dir_lock(&self, kind: char, dir: &Path) -> PathBuf {
+        self.shard(kind, self.dir_shard(dir))
+    }
+
+    fn shard(&self, kind: char, shard: u64) -> PathBuf {
         self.layout.locks().join(format!("{kind}{shard:03x}"))
     }
 }

@@ -161,6 +161,7 @@ impl Volume {
         let path = self.layout.record(key);
         self.disk.remove_file(&path).map_err(|error| failed("delete", &path, error))?;
         self.sync_dir(parent(&path))?;
+        self.remove_empty_dirs(parent(&path));
         Ok(Removal::Removed)
     }
 
@@ -171,23 +172,24 @@ impl Volume {
             let path = self.layout.record(key);
             by_dir.entry(parent(&path).to_owned()).or_default().push(key);
         }
-        let mut announced = Vec::new();
-        for (dir, keys) in &by_dir {
-            self.make_dir(dir)?;
+        for (dir, keys) in by_dir {
             let first = self.layout.record(keys[0]);
-            announced.push(self.announce(&first, keys.iter().map(|key| key.name()))?);
-            for key in keys {
-                let path = self.layout.record(key);
-                match self.disk.create(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(failed("make", &path, error));
+            let _announced = self.announce(&first, keys.iter().map(|key| key.name()))?;
+            // One that is there already may be another process's, not yet synced.
+            self.make_names(&dir, || {
+                for key in &keys {
+                    let path = self.layout.record(key);
+                    match self.disk.create(&path) {
+                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                            return Err((path, error));
+                        }
+                        _ => {}
                     }
-                    _ => {}
                 }
-            }
+                Ok(())
+            })?;
         }
-        // One that was there already may be another process's, not yet synced: sync all.
-        self.sync_dirs(by_dir.into_keys().collect())
+        Ok(())
     }
 
     fn clear(&self, keys: &[Key]) -> Result<()> {
@@ -201,7 +203,13 @@ impl Volume {
                 dirs.push(parent(&path).to_owned());
             }
         }
-        self.sync_dirs(dirs)
+        dirs.sort_unstable();
+        dirs.dedup();
+        for dir in &dirs {
+            self.sync_dir(dir)?;
+            self.remove_empty_dirs(dir);
+        }
+        Ok(())
     }
 
     /// Before files of these names are made in the directory of `path`.

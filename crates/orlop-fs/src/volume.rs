@@ -2,18 +2,17 @@
 //!
 //! A name is durable when its directory was synced after the name was made; contents are durable
 //! when the file was synced. So: contents first, then the name, and first of all the directories
-//! above, each synced into its own parent. Whoever finds a directory that another process has just
-//! made cannot know that its name is durable, and syncs the parent too, once in a process's life.
+//! above, each synced into its own parent ([`crate::dirs`]).
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use orlop_backend::{Entropy, Error, ErrorKind, RandomId, Result};
 
+use crate::dirs::Dirs;
 use crate::disk::{Disk, DiskFile};
 use crate::layout::{Layout, parent};
 
@@ -26,8 +25,7 @@ pub(crate) struct Volume {
     entropy: Arc<dyn Entropy>,
     /// Set by the first sync that fails, for good.
     stopped: AtomicBool,
-    /// Directories whose names are durable, all the way up.
-    durable_dirs: Mutex<HashSet<PathBuf>>,
+    pub(crate) dirs: Dirs,
 }
 
 impl Volume {
@@ -38,13 +36,13 @@ impl Volume {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
-        let volume = Self {
+        let mut volume = Self {
             disk,
             layout: Layout::new(&root),
             durable,
             entropy,
             stopped: AtomicBool::new(false),
-            durable_dirs: Mutex::default(),
+            dirs: Dirs::default(),
         };
         for dir in [
             volume.layout.records(),
@@ -55,6 +53,7 @@ impl Volume {
         ] {
             volume.make_dir(&dir)?;
         }
+        volume.open_generations()?;
         volume.sweep_tmp()?;
         Ok(volume)
     }
@@ -113,43 +112,9 @@ impl Volume {
 
     /// Moves a finished file to its name, and makes the name durable.
     pub(crate) fn install(&self, tmp: &Path, path: &Path) -> Result<()> {
-        self.make_dir(parent(path))?;
-        self.disk.rename(tmp, path).map_err(|error| failed("rename to", path, error))?;
-        self.sync_dir(parent(path))
-    }
-
-    /// Makes a directory and all above it, durably.
-    pub(crate) fn make_dir(&self, dir: &Path) -> Result<()> {
-        self.check_writable()?;
-        if self.known_durable().contains(dir) {
-            return Ok(());
-        }
-        let is_inside = dir != self.layout.root() && dir.starts_with(self.layout.root());
-        if is_inside {
-            self.make_dir(parent(dir))?;
-        }
-        let made = match self.disk.create_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_inside => {
-                self.make_dir(parent(dir))?;
-                self.disk.create_dir(dir)
-            }
-            result => result,
-        };
-        let is_new = match made {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(failed("make directory", dir, error)),
-        };
-        // One that is there already may be another process's, about to be synced but not yet.
-        if is_new || is_inside {
-            self.sync_dir(parent(dir))?;
-        }
-        let mut known = self.known_durable();
-        if known.len() >= DURABLE_DIRS_MAX {
-            known.clear();
-        }
-        known.insert(dir.to_owned());
-        Ok(())
+        self.make_names(parent(path), || {
+            self.disk.rename(tmp, path).map_err(|error| (path.to_owned(), error))
+        })
     }
 
     /// Makes contents durable.
@@ -160,12 +125,17 @@ impl Volume {
         file.sync().map_err(|error| self.stop(path, error))
     }
 
-    /// Makes names durable.
+    /// Makes names durable, or, if the directory was removed because it has none, that.
     pub(crate) fn sync_dir(&self, dir: &Path) -> Result<()> {
         if !self.durable {
             return Ok(());
         }
-        self.disk.sync_dir(dir).map_err(|error| self.stop(dir, error))
+        match self.disk.sync_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_removable(dir) => {
+                self.sync_dir(parent(dir))
+            }
+            synced => synced.map_err(|error| self.stop(dir, error)),
+        }
     }
 
     /// Makes durable what others did to the name `path`, if its directory is there.
@@ -211,10 +181,6 @@ impl Volume {
         }
         Ok(())
     }
-
-    fn known_durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.durable_dirs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The error of a call to the disk.
@@ -234,9 +200,6 @@ pub(crate) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) => Err(error),
     }
 }
-
-/// How many directories are remembered as durable before all are forgotten.
-const DURABLE_DIRS_MAX: usize = 1 << 16;
 
 /// How long an unfinished file is left alone.
 const TMP_AGE_MAX: Duration = Duration::from_hours(24);

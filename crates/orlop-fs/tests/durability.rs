@@ -22,6 +22,8 @@ struct Account {
 
 #[derive(Clone, Debug, Default)]
 struct AccountingDisk {
+    /// Of the store.
+    root: PathBuf,
     account: Arc<Mutex<Account>>,
     syncs_fail: Arc<AtomicBool>,
     is_full: Arc<AtomicBool>,
@@ -53,11 +55,9 @@ impl AccountingDisk {
 
     /// Nothing of the store itself may be at risk once something was acknowledged.
     fn assert_durable(&self, what: &str) {
-        let at_risk = |path: &&PathBuf| {
-            !path.components().any(|part| {
-                ["tmp", "locks", "open"].contains(&&*part.as_os_str().to_string_lossy())
-            })
-        };
+        // None of these has to survive anything. The store itself may lie below a `tmp`.
+        let spared = ["tmp", "locks", "open", "generations"].map(|name| self.root.join(name));
+        let at_risk = |path: &&PathBuf| !spared.iter().any(|spared| path.starts_with(spared));
         self.with(|account| {
             let names: Vec<_> = account.names.iter().filter(at_risk).collect();
             let contents: Vec<_> = account.contents.iter().filter(at_risk).collect();
@@ -105,6 +105,12 @@ impl Disk for AccountingDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         OsDisk.create_dir(path)?;
         self.with(|account| account.names.insert(path.to_owned()));
+        Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove_dir(path)?;
+        self.with(|account| account.names.remove(path)); // one that comes back is empty
         Ok(())
     }
 
@@ -180,8 +186,8 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let directory = tempfile::tempdir().expect("a directory");
-    let disk = AccountingDisk::default();
     let root = directory.path().join("deep/store");
+    let disk = AccountingDisk { root: root.clone(), ..AccountingDisk::default() };
     let store = open_on(Arc::new(disk.clone()), &root, &FsOptions::default()).expect("a store");
     disk.assert_durable("opening");
     Fixture { disk, store, directory }
@@ -319,6 +325,26 @@ async fn large_directories_keep_their_names_durable() {
     disk.assert_durable("an index");
     store.records.mark(&[name(2000)]).await.expect("marked");
     disk.assert_durable("a name in an index");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_somebody_has_made_anew_is_made_durable_again() {
+    let Fixture { disk, store, directory } = fixture();
+    let root = directory.path().join("deep/store");
+    let other = open_on(Arc::new(disk.clone()), &root, &FsOptions::default()).expect("a store");
+    store.records.mark(&[key("m")]).await.expect("marked"); // and knows the directory from now on
+    other.records.clear(&[key("m")]).await.expect("cleared");
+    let dir = root.join("records/r/a!b/m");
+    assert!(!dir.exists());
+    // A third one has made it, and was stopped before it could sync.
+    for dir in [dir.parent().expect("a parent"), &dir] {
+        disk.create_dir(dir).expect("made");
+    }
+    store.records.mark(&[key("m")]).await.expect("marked");
+    disk.assert_durable("a marker in a directory that was made anew");
+    let swap = store.records.swap(&key("t"), Expected::Absent, "one".into()).await;
+    assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+    disk.assert_durable("a record beside it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
