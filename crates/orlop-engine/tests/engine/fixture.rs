@@ -47,6 +47,16 @@ impl Clock for ClockIn {
     }
 }
 
+/// A time that stands still.
+#[derive(Debug)]
+pub(crate) struct Standing(pub(crate) SystemTime);
+
+impl Clock for Standing {
+    fn now(&self) -> SystemTime {
+        self.0
+    }
+}
+
 pub(crate) async fn new_registry() -> Registry {
     open(new_store().await).await
 }

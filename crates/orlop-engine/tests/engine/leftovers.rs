@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::try_join_all;
-use orlop_backend::{Checkpoint, Claim, Clock, Environment, ExtentId, Key, Prefix};
+use orlop_backend::{Checkpoint, Claim, Environment, ExtentId, Key, Prefix};
 use orlop_engine::{CollectOptions, Collected, ErrorKind, Registry, Repository, UploadId};
 use orlop_oci::Algorithm;
 
 use crate::fixture::{
-    extents, keys, kind, new_registry, new_store, open, push_blob, read_blob, repository, sha256,
+    Standing, extents, keys, kind, new_registry, new_store, open, push_blob, read_blob, repository,
+    sha256,
 };
 
 /// Enough for a part of a multipart upload, and some more.
@@ -31,16 +32,6 @@ async fn left(repository: &Repository, content: Bytes) -> UploadId {
 async fn abort(registry: &Registry, idle: Duration) -> Collected {
     let options = CollectOptions { upload_idle: idle, ..CollectOptions::default() };
     registry.collect(&options, &()).await.unwrap()
-}
-
-/// A time that stands still.
-#[derive(Debug)]
-struct Standing(SystemTime);
-
-impl Clock for Standing {
-    fn now(&self) -> SystemTime {
-        self.0
-    }
 }
 
 fn session(id: &UploadId) -> Key {

@@ -1,7 +1,9 @@
 //! Manifests without a tag: when they go, and what keeps them.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use orlop_backend::{Environment, Key};
 use orlop_engine::{
     CollectOptions, Collected, Condition, Deletes, ErrorKind, Options, PutManifest, Registry,
     Repository,
@@ -10,8 +12,8 @@ use orlop_oci::{Descriptor, Digest, Manifest};
 
 use crate::collect::EAGER;
 use crate::fixture::{
-    extents, image_of, index_of, keys, kind, new_store, open, pulls, push_blob, push_image,
-    repository, sha256, tagged,
+    Standing, extents, image_of, index_of, keys, kind, new_store, open, pulls, push_blob,
+    push_image, repository, sha256, tagged,
 };
 
 /// Whatever has no tag at this moment is garbage.
@@ -134,16 +136,30 @@ async fn a_child_with_a_tag_outlives_its_index() {
 
 #[tokio::test]
 async fn who_asks_by_digest_holds_a_manifest_for_a_lease() {
+    let store = new_store().await;
     let options = Options { lease: Duration::from_millis(40), ..Options::default() };
-    let registry = Registry::open(new_store().await, options).await.unwrap();
+    let registry = Registry::open(store.clone(), options).await.unwrap();
     let a = repository(&registry, "a");
-    let image = image(&a, "layer", None).await;
-    tokio::time::sleep(Duration::from_millis(60)).await; // the lease of the push is over
-    let reference = image.digest().to_string().parse().unwrap();
+    let (held, other) = (image(&a, "held", None).await, image(&a, "other", None).await);
+    // The lease of the push is over; and some stores tell the time in whole seconds.
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let reference = held.digest().to_string().parse().unwrap();
     assert!(a.hold_manifest(&reference).await.unwrap().is_some());
-    let leased = CollectOptions { lease: Duration::from_secs(1), ..DELETE };
-    let done = registry.collect(&leased, &()).await.unwrap();
-    assert_eq!((done.untagged, done.kept.leased), (0, 1));
+
+    let hour = Duration::from_hours(1);
+    let clock = Arc::new(Standing(stored_at(&store, &held).await + hour));
+    let later = open(Environment { clock, ..store }).await;
+    let leased = CollectOptions { lease: hour + Duration::from_secs(1), ..DELETE };
+    let done = later.collect(&leased, &()).await.unwrap();
+    assert!(done.untagged == 1 && done.kept.leased > 0, "{done:?}");
+    assert!(has(&a, held.digest()).await && !has(&a, other.digest()).await);
+}
+
+/// When a manifest's record was stored the last time.
+async fn stored_at(store: &Environment, manifest: &Manifest) -> SystemTime {
+    let name = manifest.digest().to_string().replace(':', "-");
+    let key = Key::new(["r", "a", "m", &name]).unwrap();
+    store.records.get(&key).await.unwrap().unwrap().modified
 }
 
 #[tokio::test]
