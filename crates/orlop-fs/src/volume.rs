@@ -5,7 +5,7 @@
 //! above, each synced into its own parent. Whoever finds a directory that another process has just
 //! made cannot know that its name is durable, and syncs the parent too, once in a process's life.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,15 +46,29 @@ impl Volume {
             stopped: AtomicBool::new(false),
             durable_dirs: Mutex::default(),
         };
-        for dir in [
+        volume.make_dir(volume.layout.root())?;
+        if durable {
+            // Whoever made them may have died before he had synced them. They are not ours: one
+            // that cannot be opened is left to its owner.
+            for above in root.ancestors().skip(1) {
+                let _ = volume.disk.sync_dir(above);
+            }
+        }
+        let dirs = [
             volume.layout.records(),
             volume.layout.extents(),
             volume.layout.open_names(),
             volume.layout.locks(),
             volume.layout.tmp(),
-        ] {
-            volume.make_dir(&dir)?;
+        ];
+        for dir in &dirs {
+            let made = volume.create_dir(dir);
+            made.map_err(|error| failed("make directory", dir, error))?;
         }
+        // Once for all of them; also if they were there, for another process may have made them
+        // just now.
+        volume.sync_dir(volume.layout.root())?;
+        volume.known_durable().extend(dirs);
         volume.sweep_tmp()?;
         Ok(volume)
     }
@@ -128,18 +142,14 @@ impl Volume {
         if is_inside {
             self.make_dir(parent(dir))?;
         }
-        let made = match self.disk.create_dir(dir) {
+        let made = match self.create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_inside => {
                 self.make_dir(parent(dir))?;
-                self.disk.create_dir(dir)
+                self.create_dir(dir)
             }
             result => result,
         };
-        let is_new = match made {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(failed("make directory", dir, error)),
-        };
+        let is_new = made.map_err(|error| failed("make directory", dir, error))?;
         // One that is there already may be another process's, about to be synced but not yet.
         if is_new || is_inside {
             self.sync_dir(parent(dir))?;
@@ -150,6 +160,27 @@ impl Volume {
         }
         known.insert(dir.to_owned());
         Ok(())
+    }
+
+    /// Makes a directory, unless it is there already, and not yet durably; whether it is new.
+    fn create_dir(&self, dir: &Path) -> io::Result<bool> {
+        match self.disk.create_dir(dir) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes files, if they are there, and makes it durable. Also if they are not: somebody may
+    /// have deleted them just now, or died before he had synced it.
+    pub(crate) fn delete_files(&self, paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+        self.check_writable()?;
+        let mut dirs = BTreeSet::new();
+        for path in paths {
+            found(self.disk.remove_file(&path)).map_err(|error| failed("delete", &path, error))?;
+            dirs.insert(parent(&path).to_owned());
+        }
+        dirs.iter().try_for_each(|dir| self.sync_dir_if_there(dir))
     }
 
     /// Makes contents durable.
@@ -170,7 +201,10 @@ impl Volume {
 
     /// Makes durable what others did to the name `path`, if its directory is there.
     pub(crate) fn sync_names_of(&self, path: &Path) -> Result<()> {
-        let dir = parent(path);
+        self.sync_dir_if_there(parent(path))
+    }
+
+    pub(crate) fn sync_dir_if_there(&self, dir: &Path) -> Result<()> {
         match found(self.disk.metadata(dir)).map_err(|error| failed("look up", dir, error))? {
             Some(_) => self.sync_dir(dir),
             None => Ok(()),
