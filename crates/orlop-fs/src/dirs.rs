@@ -149,17 +149,16 @@ impl Volume {
         // The lock's own directory is made by this function.
         let lock = if self.is_removable(dir) { Some(self.lock_making(dir)?) } else { None };
         let generation = self.generation(dir)?;
-        let made = match self.disk.create_dir(dir) {
+        let made = match self.create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_inside => {
                 self.make_dir(parent(dir))?;
-                self.disk.create_dir(dir)
+                self.create_dir(dir)
             }
             result => result,
         };
         drop(lock);
         let is_new = match made {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Ok(is_new) => is_new,
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && self.is_removable(parent(dir)) =>
             {
@@ -178,6 +177,20 @@ impl Volume {
         }
         durable.insert(dir.to_owned(), generation);
         Ok(true)
+    }
+
+    /// Makes a directory, unless it is there already, and not yet durably; whether it is new.
+    pub(crate) fn create_dir(&self, dir: &Path) -> io::Result<bool> {
+        match self.disk.create_dir(dir) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Directories that stay, and whose names are durable.
+    pub(crate) fn remember_dirs(&self, dirs: impl IntoIterator<Item = PathBuf>) {
+        self.dirs.durable().extend(dirs.into_iter().map(|dir| (dir, Generation::default())));
     }
 
     /// To be called when a directory is found to be gone.

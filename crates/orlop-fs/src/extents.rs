@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -177,20 +176,6 @@ impl Volume {
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         Ok(Some((file, found)))
-    }
-
-    /// Deletes files, if they are there, and makes it durable.
-    fn delete_files(&self, paths: Vec<PathBuf>) -> Result<()> {
-        self.check_writable()?;
-        let mut dirs = Vec::new();
-        for path in paths {
-            let removed = found(self.disk.remove_file(&path))
-                .map_err(|error| failed("delete", &path, error))?;
-            if removed.is_some() {
-                dirs.push(parent(&path).to_owned());
-            }
-        }
-        self.sync_dirs(dirs)
     }
 
     fn extent_dirs(&self) -> Result<Vec<String>> {

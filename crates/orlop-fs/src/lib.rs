@@ -4,7 +4,7 @@
 //! records/<key>                  a record: header, then value; a marker: an empty file
 //! records/<prefix>/.names/       the ordered names of a large prefix (an index, may be deleted)
 //! extents/<2 characters>/<id>    the bytes of a blob; <id>.part until it is sealed
-//! locks/                         empty files that processes lock; the kernel frees them
+//! locks/                         files that processes lock; the kernel frees them
 //! tmp/                           files that were never finished
 //! ```
 //!

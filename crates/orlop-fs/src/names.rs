@@ -205,6 +205,8 @@ impl<'v> Names<'v> {
             writer.finish()
         })?;
         failure?;
+        // A name that is left out because its file is gone must not come back with a power cut.
+        self.volume.sync_dir(&self.dir)?;
         let id = tmp.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.volume.install(&tmp, &self.names_dir().join(format!("{RUN_PREFIX}{id}")))
     }

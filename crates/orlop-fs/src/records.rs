@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap, Version,
-    envelope,
+    Entry, ErrorKind, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap,
+    Version, envelope,
 };
 
 use crate::disk::{DirEntries, DirEntry, DiskFile};
@@ -136,7 +136,7 @@ impl Volume {
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let _lock = self.lock_key(key)?;
+        let lock = self.lock_key(key)?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
@@ -147,20 +147,28 @@ impl Volume {
             Some(_) => None,
         };
         let revision = self.random_id()?;
+        self.note_change(&lock, key)?;
         self.replace(&path, &envelope::seal(key, revision, value))?;
+        self.clear_note(&lock)?;
         Ok(Swap::Stored(version(revision)))
     }
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let _lock = self.lock_key(key)?;
+        let lock = self.lock_key(key)?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
         let path = self.layout.record(key);
+        match self.note_change(&lock, key) {
+            // On a full disk it must be possible to remove something.
+            Err(error) if error.kind() == ErrorKind::Full => {}
+            noted => noted?,
+        }
         self.disk.remove_file(&path).map_err(|error| failed("delete", &path, error))?;
         self.sync_dir(parent(&path))?;
+        self.clear_note(&lock)?;
         self.remove_empty_dirs(parent(&path));
         Ok(Removal::Removed)
     }
@@ -193,23 +201,7 @@ impl Volume {
     }
 
     fn clear(&self, keys: &[Key]) -> Result<()> {
-        self.check_writable()?;
-        let mut dirs = Vec::new();
-        for key in keys {
-            let path = self.layout.record(key);
-            let removed = found(self.disk.remove_file(&path))
-                .map_err(|error| failed("delete", &path, error))?;
-            if removed.is_some() {
-                dirs.push(parent(&path).to_owned());
-            }
-        }
-        dirs.sort_unstable();
-        dirs.dedup();
-        for dir in &dirs {
-            self.sync_dir(dir)?;
-            self.remove_empty_dirs(dir);
-        }
-        Ok(())
+        self.delete_files(keys.iter().map(|key| self.layout.record(key)))
     }
 
     /// Before files of these names are made in the directory of `path`.

@@ -4,6 +4,7 @@
 //! when the file was synced. So: contents first, then the name, and first of all the directories
 //! above, each synced into its own parent ([`crate::dirs`]).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,15 +45,29 @@ impl Volume {
             stopped: AtomicBool::new(false),
             dirs: Dirs::default(),
         };
-        for dir in [
+        volume.make_dir(volume.layout.root())?;
+        if durable {
+            // Whoever made them may have died before he had synced them. They are not ours: one
+            // that cannot be opened is left to its owner.
+            for above in root.ancestors().skip(1) {
+                let _ = volume.disk.sync_dir(above);
+            }
+        }
+        let dirs = [
             volume.layout.records(),
             volume.layout.extents(),
             volume.layout.open_names(),
             volume.layout.locks(),
             volume.layout.tmp(),
-        ] {
-            volume.make_dir(&dir)?;
+        ];
+        for dir in &dirs {
+            let made = volume.create_dir(dir);
+            made.map_err(|error| failed("make directory", dir, error))?;
         }
+        // Once for all of them; also if they were there, for another process may have made them
+        // just now.
+        volume.sync_dir(volume.layout.root())?;
+        volume.remember_dirs(dirs);
         volume.open_generations()?;
         volume.sweep_tmp()?;
         Ok(volume)
@@ -117,6 +132,22 @@ impl Volume {
         })
     }
 
+    /// Deletes files, if they are there, and makes it durable. Also if they are not: somebody may
+    /// have deleted them just now, or died before he had synced it.
+    pub(crate) fn delete_files(&self, paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+        self.check_writable()?;
+        let mut dirs = BTreeSet::new();
+        for path in paths {
+            found(self.disk.remove_file(&path)).map_err(|error| failed("delete", &path, error))?;
+            dirs.insert(parent(&path).to_owned());
+        }
+        for dir in &dirs {
+            self.sync_dir_if_there(dir)?;
+            self.remove_empty_dirs(dir);
+        }
+        Ok(())
+    }
+
     /// Makes contents durable.
     pub(crate) fn sync_file(&self, file: &dyn DiskFile, path: &Path) -> Result<()> {
         if !self.durable {
@@ -140,18 +171,16 @@ impl Volume {
 
     /// Makes durable what others did to the name `path`, if its directory is there.
     pub(crate) fn sync_names_of(&self, path: &Path) -> Result<()> {
-        let dir = parent(path);
-        match found(self.disk.metadata(dir)).map_err(|error| failed("look up", dir, error))? {
-            Some(_) => self.sync_dir(dir),
-            None => Ok(()),
-        }
+        self.sync_dir_if_there(parent(path))
     }
 
-    /// Makes the names in several directories durable, each once.
-    pub(crate) fn sync_dirs(&self, mut dirs: Vec<PathBuf>) -> Result<()> {
-        dirs.sort_unstable();
-        dirs.dedup();
-        dirs.iter().try_for_each(|dir| self.sync_dir(dir))
+    pub(crate) fn sync_dir_if_there(&self, dir: &Path) -> Result<()> {
+        match found(self.disk.metadata(dir)).map_err(|error| failed("look up", dir, error))? {
+            Some(_) => self.sync_dir(dir),
+            // It was removed, perhaps by somebody who died before that was durable.
+            None if self.is_removable(dir) => self.sync_dir_if_there(parent(dir)),
+            None => Ok(()),
+        }
     }
 
     /// After a failed sync the kernel may drop the dirty pages and report success the next time,

@@ -1,0 +1,75 @@
+//! Records of a process that may die.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use orlop_backend::{
+    Entry, Expected, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
+};
+
+use crate::life::{Life, part_of, parts_of};
+
+#[derive(Debug)]
+pub(super) struct MortalRecords {
+    pub(super) inner: Arc<dyn Records>,
+    pub(super) life: Arc<Life>,
+}
+
+#[async_trait]
+impl Records for MortalRecords {
+    async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        self.life.turn().await;
+        self.inner.get(key).await
+    }
+
+    async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
+        self.life.act(format!("swap {key}"), 0).await;
+        self.inner.swap(key, expected, value).await
+    }
+
+    async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
+        self.life.act(format!("remove {key}"), 0).await;
+        self.inner.remove(key, version).await
+    }
+
+    async fn mark(&self, keys: &[Key]) -> Result<()> {
+        match self.life.act(format!("mark {keys:?}"), parts_of(keys.len())).await {
+            None => self.inner.mark(keys).await,
+            Some(part) => {
+                self.inner.mark(part_of(keys, part)).await?;
+                self.life.gone().await
+            }
+        }
+    }
+
+    async fn clear(&self, keys: &[Key]) -> Result<()> {
+        match self.life.act(format!("clear {keys:?}"), parts_of(keys.len())).await {
+            None => self.inner.clear(keys).await,
+            Some(part) => {
+                self.inner.clear(part_of(keys, part)).await?;
+                self.life.gone().await
+            }
+        }
+    }
+
+    fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
+        let (prefix, after) = (prefix.clone(), after.map(str::to_owned));
+        let list = async move {
+            self.life.turn().await;
+            self.inner.list(&prefix, after.as_deref())
+        };
+        stream::once(list).flatten().boxed()
+    }
+
+    fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>> {
+        let prefix = prefix.clone();
+        let walk = async move {
+            self.life.turn().await;
+            self.inner.walk(&prefix)
+        };
+        stream::once(walk).flatten().boxed()
+    }
+}

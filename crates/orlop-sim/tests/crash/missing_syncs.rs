@@ -1,0 +1,127 @@
+//! Each sync is there for something: without it, a power cut takes what was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use orlop_sim::dice::Dice;
+use orlop_sim::disk::{LeftOut, SimDisk, Synced, Unsynced};
+use orlop_sim::life::{Life, moments};
+
+use crate::place::{open_disk, run, seeds};
+use crate::power_cuts::{done, workload};
+use crate::stored::{Step, Stored, check, read};
+
+/// Syncs of which nothing depends in any of the histories that are tried here, though there was
+/// something at risk: the file of the directories' generations, which need not survive.
+const SPARE: &[(&str, &str)] = &[("store", "new file")];
+
+#[test]
+fn every_sync_is_missed_when_it_is_left_out() {
+    run(async {
+        let mut missed: BTreeMap<Synced, (usize, usize)> = BTreeMap::new();
+        let histories = histories().await;
+        for history in &histories {
+            let lost = history.is_missed(LeftOut::None).await;
+            assert_eq!(lost, None, "with all syncs, after {}", history.what);
+            for (number, synced) in history.syncs.iter().enumerate() {
+                let (known, all) = missed.entry(synced.clone()).or_default();
+                *all += 1;
+                if synced.risk != NOTHING {
+                    *known += usize::from(history.is_missed(LeftOut::One(number)).await.is_some());
+                }
+            }
+        }
+        for (Synced { place, risk }, (known, all)) in &missed {
+            println!("{all:5} syncs of {place}, at risk {risk}: {known} missed");
+        }
+        let is_spare = |(synced, (known, _)): &(&Synced, &(usize, usize))| {
+            synced.risk != NOTHING && *known == 0
+        };
+        let spare: BTreeSet<_> = missed
+            .iter()
+            .filter(is_spare)
+            .map(|(synced, _)| (synced.place.as_str(), synced.risk.as_str()))
+            .collect();
+        assert_eq!(spare, SPARE.iter().copied().collect());
+        let sum: usize = missed.values().map(|(_, all)| all).sum();
+        println!("{sum} syncs of {} kinds in {} histories", missed.len(), histories.len());
+    });
+}
+
+/// One process may die first in the middle of something, and another one goes on.
+struct History {
+    what: String,
+    disk: SimDisk,
+    told: Stored,
+    steps: Vec<Step>,
+    syncs: Vec<Synced>,
+}
+
+impl History {
+    async fn new(what: String, disk: SimDisk, told: Stored, steps: Vec<Step>) -> Self {
+        let ran = disk.copied();
+        let store = open_disk(&ran).unwrap();
+        done(&store, &told, &steps).await;
+        Self { what, disk, told, steps, syncs: ran.synced() }
+    }
+
+    /// What was acknowledged and is gone after a power cut.
+    async fn is_missed(&self, left_out: LeftOut) -> Option<String> {
+        let disk = self.disk.copied();
+        disk.leave_out(left_out);
+        let store = open_disk(&disk).unwrap();
+        let mut told = self.told.clone();
+        for step in &self.steps {
+            step.act(&store, &told).await.unwrap();
+            told = step.tell(&told);
+            if let Err(lost) = check(&disk.power_cut(Unsynced::Lost), &told, &told).await {
+                return Some(lost);
+            }
+        }
+        for seed in seeds(4) {
+            let found = disk.power_cut(Unsynced::Chance(&Dice::new(seed)));
+            if let Err(lost) = check(&found, &told, &told).await {
+                return Some(lost);
+            }
+        }
+        None
+    }
+}
+
+/// All steps one after the other; and for each of them, and each moment, one that begins with the
+/// death of a process in the middle of it, or of its opening the store.
+async fn histories() -> Vec<History> {
+    let all = "nothing".to_owned();
+    let mut histories =
+        vec![History::new(all, SimDisk::new(), Stored::default(), workload()).await];
+    let (mut disk, mut told) = (SimDisk::new(), Stored::default());
+    for step in workload() {
+        let next = disk.copied();
+        let life = Arc::new(Life::default());
+        let store = open_disk(&next.process(life.clone())).unwrap();
+        step.act(&store, &told).await.unwrap();
+        let made = life.made();
+        for moment in moments(&made, true) {
+            let dying = disk.copied();
+            let life = Arc::new(Life::default());
+            life.end_at(moment);
+            if let Ok(store) = open_disk(&dying.process(life)) {
+                let _ = step.act(&store, &told).await;
+            }
+            if let Step::Write { id, seals: true, .. } = step {
+                let found = read(&open_disk(&dying).unwrap(), id).await.unwrap();
+                if found.is_some() {
+                    continue; // sealed, and nobody knows: an extent is tried once
+                }
+            }
+            let what = format!("a death in {step:?} before {}", made[moment.change].what);
+            histories.push(History::new(what, dying, told.clone(), vec![step.clone()]).await);
+        }
+        told = step.tell(&told);
+        disk = next;
+    }
+    histories
+}
+
+/// What is at risk where nobody has left anything to be synced: the call cannot know.
+const NOTHING: &str = "nothing";
