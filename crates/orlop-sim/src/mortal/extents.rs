@@ -87,7 +87,7 @@ impl MortalAppender {
             let half = Bytes::copy_from_slice(&bytes[..bytes.len() / 2]);
             self.inner.write(half).await?;
             self.inner.checkpoint().await?;
-            self.life.gone().await;
+            self.life.gone::<()>().await;
         }
         self.inner.write(bytes.into()).await
     }

@@ -154,14 +154,12 @@ impl Base {
 
     /// The same store once more.
     pub(crate) async fn fresh(&self) -> (Place, Uploads) {
-        match self.place.copied() {
-            Some(place) => (place, self.uploads),
-            None => {
-                let place = Place::memory();
-                let uploads = fill(&place.enter().await).await.unwrap();
-                (place, uploads)
-            }
+        if let Some(place) = self.place.copied() {
+            return (place, self.uploads);
         }
+        let place = Place::memory();
+        let uploads = fill(&place.enter().await).await.unwrap();
+        (place, uploads)
     }
 }
 

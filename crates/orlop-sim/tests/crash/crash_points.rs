@@ -1,11 +1,14 @@
 //! Every operation, cut off at every point: a process dies before each of its changes, and in the
 //! middle of each that can happen in part.
 
+use std::sync::Arc;
+
+use orlop_engine::{Options, Registry};
 use orlop_sim::dice::Dice;
 use orlop_sim::disk::Unsynced;
-use orlop_sim::life::{Change, Moment, moments};
+use orlop_sim::life::{Change, Life, Moment, moments};
 
-use crate::base::Base;
+use crate::base::{Base, push, repository};
 use crate::laws::{changes, check_clean, check_collected, check_cut_off};
 use crate::operations::{ALL, Operation, Site};
 use crate::place::{Place, Process, run, seeds};
@@ -43,6 +46,39 @@ fn on_a_disk_whose_power_is_cut() {
             }
         }
         println!("disk: {sum} power cuts in {} operations", ALL.len());
+    });
+}
+
+/// A new store is opened, which is cut off, and then another process does.
+#[test]
+fn of_an_opening() {
+    run(async {
+        for new in [Place::memory, Place::disk, Place::bucket] {
+            let life = Arc::new(Life::default());
+            let name = new().name();
+            new().enter_as(life.clone()).await;
+            let mut count = 0;
+            for moment in moments(&life.made(), name == "disk") {
+                for seed in seeds(2) {
+                    let life = Arc::new(Life::default());
+                    life.end_at(moment);
+                    let mut place = new();
+                    let opening = async {
+                        let store = place.backend(&life).await?;
+                        Registry::open(store, Options::default()).await
+                    };
+                    assert!(life.live(opening).await.is_none(), "it did not die");
+                    if let Some(cut) = place.power_cut(Unsynced::Chance(&Dice::new(seed))) {
+                        place = cut;
+                    }
+                    let process = place.enter().await;
+                    push(&repository(&process.registry, "a"), "One", &["v1"]).await.unwrap();
+                    check_clean(&process, false).await;
+                }
+                count += 1;
+            }
+            println!("{name}: {count} crash points of opening a new store");
+        }
     });
 }
 

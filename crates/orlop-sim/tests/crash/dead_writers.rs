@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orlop_sim::dice::Dice;
 use orlop_sim::disk::{LeftOut, SimDisk, Unsynced};
-use orlop_sim::life::{Life, moments};
+use orlop_sim::life::{Life, Moment, moments};
 
 use crate::place::{open_disk, run, seeds};
 use crate::power_cuts::{done, workload};
@@ -61,32 +61,34 @@ fn a_file_that_comes_back_is_in_the_list() {
         let names = |range: std::ops::Range<usize>| -> Vec<String> {
             range.map(|n| format!("big/{n:04}")).collect()
         };
-        let list = Step::List("big".to_owned());
-        let disk = SimDisk::new();
-        let store = open_disk(&disk).unwrap();
-        let small = done(&store, &Stored::default(), &[Step::Mark(names(0..1040))]).await;
-        let unlisted = disk.copied();
-        let listed = [list.clone(), Step::Clear(names(0..1030))];
-        let sparse = done(&store, &small, &listed).await;
-        for (disk, told) in [(unlisted, small), (disk, sparse)] {
-            let step = Step::Clear(names(1032..1034));
+        let (list, step) = (Step::List("big".to_owned()), Step::Clear(names(1032..1034)));
+        let full = SimDisk::new();
+        let many = Step::Mark(names(0..1040));
+        let told = done(&open_disk(&full).unwrap(), &Stored::default(), &[many]).await;
+        let mut merged = 0;
+        for change in 0.. {
+            // Lays the index, and then has so many names to pass by that its next list merges.
+            let disk = full.copied();
+            let store = open_disk(&disk).unwrap();
+            let told = done(&store, &told, &[list.clone(), Step::Clear(names(0..1030))]).await;
             let life = Arc::new(Life::default());
-            let trial = open_disk(&disk.copied().process(life.clone())).unwrap();
-            step.act(&trial, &told).await.unwrap();
-            for moment in moments(&life.made(), true) {
-                let cut_off = disk.copied();
-                let life = Arc::new(Life::default());
-                life.end_at(moment);
-                if let Ok(store) = open_disk(&cut_off.process(life)) {
-                    let _ = step.act(&store, &told).await;
-                }
-                // Lays the index, or merges it.
-                list.act(&open_disk(&cut_off).unwrap(), &told).await.unwrap();
-                let found = cut_off.power_cut(Unsynced::Lost);
+            let dying = open_disk(&disk.process(life.clone())).unwrap();
+            life.end_at(Moment { change, part: 0 });
+            let _ = step.act(&dying, &told).await;
+            let before = disk.synced().len();
+            list.act(&store, &told).await.unwrap();
+            merged += usize::from(disk.synced().len() > before);
+            for seed in seeds(20) {
+                // The old index must be gone for good, and the file come back.
+                let found = disk.power_cut(Unsynced::Chance(&Dice::new(seed)));
                 let checked = check(&found, &told, &step.tell(&told)).await;
-                assert_eq!(checked, Ok(()), "{moment:?}");
+                assert_eq!(checked, Ok(()), "a death before change {change}, seed {seed}");
+            }
+            if !life.is_over() {
+                break;
             }
         }
+        assert!(merged > 3, "{merged}");
     });
 }
 

@@ -1,6 +1,6 @@
 //! Each sync is there for something: without it, a power cut takes what was acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orlop_sim::dice::Dice;
@@ -11,9 +11,19 @@ use crate::place::{open_disk, run, seeds};
 use crate::power_cuts::{done, workload};
 use crate::stored::{Step, Stored, check, read};
 
-/// Syncs of which nothing depends in any of the histories that are tried here, though there was
-/// something at risk: the file of the directories' generations, which need not survive.
-const SPARE: &[(&str, &str)] = &[("store", "new file")];
+/// Kinds of syncs of which not every single one is missed in these histories: another one comes
+/// after it and does the same.
+const REPEATED: &[(&str, &str)] = &[
+    // Opening a store syncs all that is above it once more.
+    ("above the store", "new directory"),
+    // Several new directories in one: each is followed by a sync of it.
+    ("records", "new directory"),
+    // A directory that was removed: mostly somebody had made durable before that it was empty.
+    ("records", "removed"),
+];
+
+/// The file of the directories' generations. It need not survive, and nothing is synced for it.
+const SPARE: (&str, &str) = ("store", "new file");
 
 #[test]
 fn every_sync_is_missed_when_it_is_left_out() {
@@ -27,24 +37,25 @@ fn every_sync_is_missed_when_it_is_left_out() {
                 let (known, all) = missed.entry(synced.clone()).or_default();
                 *all += 1;
                 if synced.risk != NOTHING {
-                    *known += usize::from(history.is_missed(LeftOut::One(number)).await.is_some());
+                    let is_missed = history.is_missed(LeftOut::One(number)).await.is_some();
+                    *known += usize::from(is_missed);
                 }
             }
         }
         for (Synced { place, risk }, (known, all)) in &missed {
             println!("{all:5} syncs of {place}, at risk {risk}: {known} missed");
         }
-        let is_spare = |(synced, (known, _)): &(&Synced, &(usize, usize))| {
-            synced.risk != NOTHING && *known == 0
-        };
-        let spare: BTreeSet<_> = missed
-            .iter()
-            .filter(is_spare)
-            .map(|(synced, _)| (synced.place.as_str(), synced.risk.as_str()))
-            .collect();
-        assert_eq!(spare, SPARE.iter().copied().collect());
         let sum: usize = missed.values().map(|(_, all)| all).sum();
         println!("{sum} syncs of {} kinds in {} histories", missed.len(), histories.len());
+        for (synced, (known, all)) in missed.iter().filter(|(synced, _)| synced.risk != NOTHING) {
+            let kind = (synced.place.as_str(), synced.risk.as_str());
+            let expected = match kind {
+                SPARE => 0,
+                kind if REPEATED.contains(&kind) => 1,
+                _ => *all,
+            };
+            assert!(*known >= expected, "{synced:?}: {known} of {all} are missed");
+        }
     });
 }
 

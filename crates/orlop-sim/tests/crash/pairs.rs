@@ -41,8 +41,8 @@ async fn everywhere(place: Place) {
     let mut count = 0;
     for seed in seeds(50) {
         let dice = Arc::new(Dice::new(seed));
-        let pair = [(); 2].map(|()| &uncut[dice.throw(uncut.len())]);
-        let case = Pair { base: &base, pair, seed, dice };
+        let both = [(); 2].map(|()| &uncut[dice.throw(uncut.len())]);
+        let case = Pair { base: &base, both, seed, dice };
         case.one_after_the_other().await;
         case.at_once().await;
         count += 2;
@@ -52,7 +52,7 @@ async fn everywhere(place: Place) {
 
 struct Pair<'p> {
     base: &'p Base,
-    pair: [&'p Uncut<'p>; 2],
+    both: [&'p Uncut<'p>; 2],
     seed: u64,
     dice: Arc<Dice>,
 }
@@ -61,7 +61,7 @@ struct Pair<'p> {
 impl Drop for Pair<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let [one, other] = self.pair.map(|uncut| uncut.operation.name);
+            let [one, other] = self.both.map(|uncut| uncut.operation.name);
             println!("seed {}: {one}, and {other}", self.seed);
         }
     }
@@ -79,7 +79,7 @@ impl Pair<'_> {
 
     async fn one_after_the_other(&self) {
         let (mut place, uploads) = self.base.fresh().await;
-        for uncut in self.pair {
+        for uncut in self.both {
             let opened_at = place.enter().await.opened_at;
             let life = Arc::new(self.life(uncut, opened_at));
             let process = place.enter_as(life.clone()).await;
@@ -101,7 +101,7 @@ impl Pair<'_> {
     /// The first one dies, the other one does not.
     async fn at_once(&self) {
         let (place, uploads) = self.base.fresh().await;
-        let [dying, living] = self.pair;
+        let [dying, living] = self.both;
         let opened_at = place.enter().await.opened_at;
         let life = Arc::new(self.life(dying, opened_at).with_pauses(self.dice.clone()));
         let process = place.enter_as(life.clone()).await;
@@ -120,12 +120,12 @@ impl Pair<'_> {
     async fn recover(&self, site: &Site, needs_repair: bool) {
         let seen = view(&site.process, &site.uploads).await;
         for (item, value) in &seen {
-            let views = self.pair.map(|uncut| [&uncut.before, &uncut.after]);
+            let views = self.both.map(|uncut| [&uncut.before, &uncut.after]);
             let is_known = views.iter().flatten().any(|view: &&View| view[item] == *value);
             let may_differ = item.starts_with("upload") || item.starts_with("blob");
             assert!(is_known || (may_differ && value == ABSENT), "{item} is {value}");
         }
-        for Uncut { operation: Operation { name, act, .. }, .. } in self.pair {
+        for Uncut { operation: Operation { name, act, .. }, .. } in self.both {
             let answer = act(site).await;
             assert!(answer.is_ok(), "a second try of {name}: {answer:?}");
         }

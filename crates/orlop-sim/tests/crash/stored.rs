@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{
-    Appender, Checkpoint, Claim, Environment, Expected, ExtentId, ExtentState, Key, Prefix,
-    RandomId, Removal, Result, Swap,
+    Appender, Checkpoint, Claim, Environment, Expected, ExtentId, Key, Prefix, RandomId, Removal,
+    Result, Swap,
 };
 use orlop_sim::disk::SimDisk;
 
@@ -157,8 +157,8 @@ pub(crate) async fn check(disk: &SimDisk, old: &Stored, new: &Stored) -> Result<
     for id in old.extents.keys().chain(new.extents.keys()).collect::<BTreeSet<_>>() {
         check_extent(&store, *id, told.map(|told| told.extents.get(id))).await?;
     }
-    let sealed: Vec<_> = store.extents.walk().try_collect().await.map_err(|e| e.to_string())?;
-    for entry in sealed.iter().filter(|entry| entry.state != ExtentState::Open) {
+    let walked: Vec<_> = store.extents.walk().try_collect().await.map_err(|e| e.to_string())?;
+    for entry in walked {
         let is_told = |told: &Stored| told.extents.keys().any(|id| extent(*id) == entry.id);
         if !is_told(old) && !is_told(new) {
             return Err(format!("extent {} is there", entry.id));

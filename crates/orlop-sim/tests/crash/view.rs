@@ -25,16 +25,16 @@ pub(crate) async fn view(process: &Process, uploads: &Uploads) -> View {
     let mut view = View::new();
     for name in REPOSITORIES {
         let repository = repository(&process.registry, name);
-        let is_here = |what: &str| name == "a" || HERE.contains(&what);
-        for blob in BLOBS.into_iter().filter(|blob| is_here(blob)) {
+        let may_have = |what: &str| name == "a" || HERE.contains(&what);
+        for blob in BLOBS.into_iter().filter(|blob| may_have(blob)) {
             view.insert(format!("blob {name} {blob}"), see_blob(&repository, blob).await);
         }
-        for plan in MANIFESTS.iter().filter(|plan| is_here(plan.name)) {
+        for plan in MANIFESTS.iter().filter(|plan| may_have(plan.name)) {
             let seen = see_manifest(&repository, plan, &view).await;
             view.insert(format!("manifest {name} {}", plan.name), seen);
         }
         let listed = repository.tags(None, 100).await.unwrap().items;
-        for tag in TAGS.into_iter().filter(|tag| is_here(tag)) {
+        for tag in TAGS.into_iter().filter(|tag| may_have(tag)) {
             let seen = see_tag(&repository, tag, &view).await;
             let is_listed = listed.iter().any(|listed| listed.to_string() == tag);
             assert!(is_listed || seen == ABSENT, "tag {tag} of {name} is there, and in no list");
@@ -44,7 +44,7 @@ pub(crate) async fn view(process: &Process, uploads: &Uploads) -> View {
         let mut referrers: Vec<_> =
             page.unwrap().items.iter().map(|referrer| name_of(&referrer.digest)).collect();
         referrers.sort_unstable();
-        for plan in MANIFESTS.iter().filter(|plan| plan.subject.is_some() && is_here(plan.name)) {
+        for plan in MANIFESTS.iter().filter(|plan| plan.subject.is_some() && may_have(plan.name)) {
             let seen = &view[&format!("manifest {name} {}", plan.name)];
             let is_there = seen == PRESENT;
             assert_eq!(referrers.contains(&plan.name), is_there, "{} of {name}", plan.name);
