@@ -6,6 +6,7 @@ use std::path::Path;
 use futures::FutureExt;
 use orlop::object_store::ObjectStoreOptions;
 use orlop::{Environment, Options, Registry};
+use orlop_registry::{Limits, Server};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -35,6 +36,13 @@ pub(crate) fn on_every_store_with(options: Options, test: impl AsyncFn(Client)) 
     }
 }
 
+/// Runs a test against a server in memory that bears with its clients within these limits.
+pub(crate) fn on_memory_with(limits: Limits, test: impl AsyncFn(Client)) {
+    runtime().block_on(async {
+        serve_with(Environment::memory(), Options::default(), limits, &test).await;
+    });
+}
+
 /// Runs a test against a server over a directory, which the test may spoil.
 pub(crate) fn on_directory(test: &impl AsyncFn(Client, &Path)) {
     in_directory(Options::default(), test);
@@ -51,12 +59,21 @@ fn in_directory(options: Options, test: &impl AsyncFn(Client, &Path)) {
 }
 
 async fn serve(store: Environment, options: Options, test: impl AsyncFn(Client)) {
+    serve_with(store, options, Limits::default(), test).await;
+}
+
+async fn serve_with(
+    store: Environment,
+    options: Options,
+    limits: Limits,
+    test: impl AsyncFn(Client),
+) {
     let registry = Registry::open(store, options).await.expect("a registry");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let client = Client::new(listener.local_addr().expect("an address"));
     let (drain, drained) = oneshot::channel::<()>();
-    let server =
-        tokio::spawn(orlop_registry::serve(listener, registry.into(), drained.map(|_| ())));
+    let server = Server::new(registry).with_limits(limits);
+    let server = tokio::spawn(orlop_registry::serve(listener, server, drained.map(|_| ())));
     AssertUnwindSafe(test(client.clone())).await;
     still_works(&client).await;
     drop((client, drain));

@@ -34,6 +34,7 @@ mod drains;
 mod handles;
 mod handovers;
 mod leftovers;
+mod many_clients;
 mod misuse;
 mod proxied;
 mod redirects;

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -98,11 +98,11 @@ impl Disk for OsDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(OpenOptions::new().read(true).write(true).open(path)?))
+        Ok(Box::new(open_own(OpenOptions::new().read(true).write(true), path)?))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(File::open(path)?))
+        Ok(Box::new(open_own(OpenOptions::new().read(true), path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -162,7 +162,20 @@ impl Disk for OsDisk {
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(path)
+    open_own(OpenOptions::new().read(true).append(true).create(true), path)
+}
+
+/// Opens a file that this crate has made. Somebody else may have put something in its place: what a
+/// symbolic link leads to is neither read nor written, and nobody waits for a pipe.
+fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP | libc::EMLINK) => {
+            io::Error::new(ErrorKind::InvalidData, "it is a symbolic link")
+        }
+        Some(libc::ENXIO) => io::Error::new(ErrorKind::InvalidData, "it is a pipe or a socket"),
+        _ => error,
+    })
 }
 
 fn is_locked(result: Result<(), TryLockError>) -> io::Result<bool> {

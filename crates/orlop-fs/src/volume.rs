@@ -216,6 +216,10 @@ impl Volume {
 pub(crate) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        // It is no file of ours.
+        io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory | io::ErrorKind::NotSeekable => {
+            ErrorKind::Corrupt
+        }
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("cannot {verb} {}", path.display())).with_source(error)

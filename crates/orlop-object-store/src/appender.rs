@@ -95,7 +95,8 @@ impl ObjectAppender {
             Some(span) if span.parts.len() < max => span.part_bytes,
             _ => {
                 let full = self.progress.spans.iter().filter(|span| span.parts.len() >= max);
-                self.shared.options.part_bytes << full.count()
+                let doubled = u32::try_from(full.count()).ok().and_then(|n| 1usize.checked_shl(n));
+                self.shared.options.part_bytes.saturating_mul(doubled.unwrap_or(usize::MAX))
             }
         }
     }

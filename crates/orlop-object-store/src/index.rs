@@ -41,9 +41,31 @@ impl Index {
     }
 
     pub(crate) fn decode(id: ExtentId, bytes: &Bytes) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            let message = format!("the index of extent {id} is corrupt");
-            Error::new(ErrorKind::Corrupt, message).with_source(error)
-        })
+        let message = || format!("the index of extent {id} is corrupt");
+        let index: Self = serde_json::from_slice(bytes)
+            .map_err(|error| Error::new(ErrorKind::Corrupt, message()).with_source(error))?;
+        let mut lengths = index.spans.iter().map(|span| span.len);
+        match lengths.try_fold(0, u64::checked_add) {
+            Some(_) => Ok(index),
+            None => Err(Error::new(ErrorKind::Corrupt, message() + ": it is longer than anything")),
+        }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use orlop_backend::RandomId;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_an_index_is_corrupt() {
+        let id = ExtentId::from(RandomId::from_bits(1));
+        for text in ["", "{}", r#"{"spans":[{"len":-1}]}"#, OVERFLOWS] {
+            let error = Index::decode(id, &Bytes::copy_from_slice(text.as_bytes())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{text}");
+        }
+    }
+
+    const OVERFLOWS: &str = r#"{"spans":[{"len":18446744073709551615},{"len":8}]}"#;
 }

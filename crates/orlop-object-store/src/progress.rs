@@ -62,6 +62,9 @@ impl Progress {
         let mut progress: Self =
             serde_json::from_slice(&token[..end]).map_err(|error| corrupt(error.to_string()))?;
         progress.loose = token.slice(end + 1..);
+        if progress.spans.iter().any(|span| span.part_bytes == 0) {
+            return Err(corrupt("a part has no bytes".into()));
+        }
         let (expected, found) = (checkpoint.len, progress.len());
         if found != expected {
             return Err(corrupt(format!("expected {expected} bytes, its parts have {found}")));
@@ -84,19 +87,20 @@ impl Progress {
         Ok(Checkpoint { len: self.len(), token: token.into() })
     }
 
+    /// What no extent can have is `u64::MAX`, so that a corrupt checkpoint is found out.
     fn len(&self) -> u64 {
-        let spans: u64 = self.spans.iter().map(Span::len).sum();
-        spans + self.pieces_len() + self.loose.len() as u64
+        let spans = self.spans.iter().map(Span::len).fold(0, u64::saturating_add);
+        spans.saturating_add(self.pieces_len()).saturating_add(self.loose.len() as u64)
     }
 
     pub(crate) fn pieces_len(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.len).sum()
+        self.pieces.iter().map(|piece| piece.len).fold(0, u64::saturating_add)
     }
 }
 
 impl Span {
     pub(crate) fn len(&self) -> u64 {
-        self.parts.len() as u64 * self.part_bytes as u64
+        (self.parts.len() as u64).saturating_mul(self.part_bytes as u64)
     }
 
     /// The object by which writers of this span agree whose turn it is.
@@ -116,6 +120,10 @@ mod tests {
         Span { name, upload: "u".repeat(128), part_bytes, parts, turn: None }
     }
 
+    fn token(len: u64, line: &str) -> Checkpoint {
+        Checkpoint { len, token: format!("{}\n", line.replace('\n', " ")).into() }
+    }
+
     #[test]
     fn what_is_encoded_decodes() {
         let id = ExtentId::from(RandomId::from_bits(1));
@@ -132,6 +140,16 @@ mod tests {
             Checkpoint { len: checkpoint.len + 1, ..checkpoint.clone() },
             Checkpoint { token: checkpoint.token.slice(1..), ..checkpoint.clone() },
             Checkpoint { token: Bytes::new(), ..checkpoint.clone() },
+            token(0, r#"{"spans":[{"upload":"u","part_bytes":0,"parts":[]}]}"#),
+            token(
+                7,
+                r#"{"pieces":[{"name":"p","len":18446744073709551615},{"name":"p","len":8}]}"#,
+            ),
+            token(
+                4,
+                r#"{"spans":[{"upload":"u","part_bytes":9223372036854775809,"parts":["",""]}],
+                "pieces":[{"name":"p","len":2}]}"#,
+            ),
         ] {
             let error = Progress::decode(id, &broken).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);

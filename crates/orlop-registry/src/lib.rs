@@ -16,16 +16,20 @@
 
 mod api;
 mod body;
+mod connection;
 mod endpoint;
 mod error;
 mod headers;
+mod limits;
 mod query;
 mod range;
 mod serve;
 mod server;
 mod store_url;
+mod traffic;
 
 pub use api::router;
+pub use limits::Limits;
 pub use serve::{drain_signal, serve};
 pub use server::Server;
 pub use store_url::StoreUrl;

@@ -1,55 +1,66 @@
 //! Accepting connections, and letting them go.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Server;
+use crate::connection::Protocol;
 
 /// Serves until `drain` comes; then takes no more connections, and lets the requests
-/// that are under way finish for up to half a minute.
+/// that are under way finish for a while ([`Limits`](crate::Limits)).
 pub async fn serve(listener: TcpListener, server: Server, drain: impl Future<Output = ()>) {
-    let service = TowerToHyperService::new(crate::router(server));
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
-    http.http2().timer(TokioTimer::new());
-    let connections = GracefulShutdown::new();
+    let limits = server.limits;
+    let protocol = Protocol::new(crate::router(server), limits);
+    let connections_max = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
+    let connections_max = connections_max.clamp(1, CONNECTIONS_MAX);
+    let connections = Arc::new(Semaphore::new(connections_max as usize));
+    let (draining, drains) = watch::channel(false);
     let drain = drain.fuse();
     futures::pin_mut!(drain);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = &mut drain => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await; // out of file descriptors: others will close
-                continue;
-            }
+        let Some((stream, permit)) = accepted else {
+            sleep(ACCEPT_PAUSE).await; // out of file descriptors: others will close
+            continue;
         };
         let _ = stream.set_nodelay(true); // only a matter of speed
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
-        let connection = connections.watch(connection);
+        let (protocol, drains) = (protocol.clone(), drains.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection broke");
-            }
+            protocol.serve(stream, drains).await;
+            drop(permit);
         });
     }
     drop(listener);
     tracing::info!("draining");
-    if timeout(DRAIN_TIME_MAX, connections.shutdown()).await.is_err() {
+    draining.send_replace(true);
+    if timeout(limits.drain_time_max, connections.acquire_many(connections_max)).await.is_err() {
         tracing::warn!("some requests were still under way");
+    }
+}
+
+/// The next connection, when there is room for one.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    // It is never closed.
+    let permit = connections.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            None
+        }
     }
 }
 
@@ -65,10 +76,7 @@ pub fn drain_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// How long a client may take to send the head of a request.
-const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// How long requests may go on after the signal.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// As many as can be counted.
+const CONNECTIONS_MAX: u32 = 1 << 24;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

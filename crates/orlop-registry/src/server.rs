@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use orlop::Registry;
 
+use crate::Limits;
+
 /// What the HTTP layer serves, and its policies.
 ///
 /// ```
@@ -23,12 +25,21 @@ use orlop::Registry;
 pub struct Server {
     pub(crate) registry: Registry,
     pub(crate) redirect: Option<Duration>,
+    pub(crate) limits: Limits,
 }
 
 impl Server {
-    /// Serves every blob itself.
+    /// Serves every blob itself, with the limits that are usual.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, redirect: None }
+        Self { registry, redirect: None, limits: Limits::default() }
+    }
+
+    /// Bears with clients within these limits. [`router`](crate::router) knows only those of
+    /// bodies; the others are [`serve`](crate::serve)'s.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Sends who pulls a blob to the store, by a URL that is good for `ttl`. A store that gives no

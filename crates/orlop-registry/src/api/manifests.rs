@@ -8,7 +8,7 @@ use orlop::{
 };
 
 use super::{Answer, Call, location};
-use crate::body::whole;
+use crate::body::Incoming;
 use crate::error::ApiError;
 use crate::headers;
 
@@ -41,7 +41,7 @@ impl Call {
         &self,
         repository: &Repository,
         reference: &Reference,
-        body: &mut Body,
+        body: &mut Incoming,
     ) -> Answer {
         let put = PutManifest {
             tags: self.tags_to_set(reference)?,
@@ -68,10 +68,10 @@ impl Call {
     async fn read_manifest(
         &self,
         reference: &Reference,
-        body: &mut Body,
+        body: &mut Incoming,
     ) -> Result<Manifest, ApiError> {
         let max = self.server.registry.options().manifest_bytes_max;
-        let Some(bytes) = whole(body, max).await? else {
+        let Some(bytes) = body.whole(max).await? else {
             let length = headers::text(&self.headers, header::CONTENT_LENGTH).unwrap_or("more");
             let message =
                 format!("manifest {reference} has {length} bytes, at most {max} are allowed");

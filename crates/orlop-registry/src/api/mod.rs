@@ -17,6 +17,7 @@ use orlop::Repository;
 
 use self::blobs::delete_blob;
 use self::uploads::{cancel_upload, upload_status};
+use crate::body::Incoming;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::headers;
@@ -41,7 +42,8 @@ pub fn router(server: Server) -> Router {
 
 async fn answer(State(server): State<Server>, request: Request) -> Response {
     let started = Instant::now();
-    let (parts, mut body) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming::new(body, server.limits);
     let call = Call {
         server,
         method: parts.method.clone(),
@@ -49,7 +51,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         headers: parts.headers,
     };
     let answer = call.dispatch(parts.uri.path(), &mut body).await;
-    crate::body::drain(&mut body).await;
+    body.drain().await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();
@@ -66,7 +68,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
 }
 
 impl Call {
-    async fn dispatch(&self, path: &str, body: &mut Body) -> Answer {
+    async fn dispatch(&self, path: &str, body: &mut Incoming) -> Answer {
         let Some(endpoint) = Endpoint::parse(path) else {
             let message = format!("{path} is no endpoint of the distribution-spec");
             return Err(ApiError::new(StatusCode::NOT_FOUND, "UNSUPPORTED", message));

@@ -1,6 +1,5 @@
 //! Pushing blobs (end-4, end-5, end-6, end-11, end-13, end-14).
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orlop::{
@@ -8,14 +7,18 @@ use orlop::{
 };
 
 use super::{Answer, Call, location};
-use crate::body::next;
+use crate::body::Incoming;
 use crate::error::ApiError;
 use crate::headers;
 use crate::range::parse_chunk;
 
 impl Call {
     /// Starts an upload; or mounts a blob; or takes a whole blob at once.
-    pub(super) async fn start_upload(&self, repository: &Repository, body: &mut Body) -> Answer {
+    pub(super) async fn start_upload(
+        &self,
+        repository: &Repository,
+        body: &mut Incoming,
+    ) -> Answer {
         if let Some(digest) = self.query.get("mount") {
             let digest = digest.parse()?;
             if let Some(mounted) = self.mount(repository, &digest).await? {
@@ -42,7 +45,7 @@ impl Call {
         &self,
         repository: &Repository,
         id: &str,
-        body: &mut Body,
+        body: &mut Incoming,
     ) -> Answer {
         let (mut upload, length) = self.resume(repository, id).await?;
         let id = upload.id();
@@ -58,7 +61,7 @@ impl Call {
         &self,
         repository: &Repository,
         id: &str,
-        body: &mut Body,
+        body: &mut Incoming,
     ) -> Answer {
         let Some(digest) = self.query.get("digest") else {
             let message = format!("upload {id} ends without a digest, expected \"?digest=\"");
@@ -178,10 +181,10 @@ async fn find(repository: &Repository, id: &str) -> Result<Upload, ApiError> {
 async fn write_to(
     upload: &mut Upload,
     length: Option<u64>,
-    body: &mut Body,
+    body: &mut Incoming,
 ) -> Result<(), ApiError> {
     let start = upload.offset();
-    while let Some(bytes) = next(body).await? {
+    while let Some(bytes) = body.next().await? {
         let found = upload.offset() - start + bytes.len() as u64;
         if let Some(length) = length.filter(|length| found > *length) {
             return Err(size_mismatch(upload, length, found));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use orlop::{CollectOptions, Deletes, Options, References, Registry};
-use orlop_registry::Server;
+use orlop_registry::{Limits, Server};
 use tokio::net::TcpListener;
 
 use super::collect::CollectArgs;
@@ -30,6 +30,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "ORLOP_REDIRECT", value_name = "TTL", value_parser = humantime::parse_duration)]
     #[arg(num_args = 0..=1, default_missing_value = "15m")]
     redirect: Option<Duration>,
+    /// How many connections are served at the same time; others wait. By default 4096, or a
+    /// quarter of the files that the process may have open, if that is fewer.
+    #[arg(long, env = "ORLOP_CONNECTIONS_MAX", value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    connections_max: Option<u32>,
     /// Free what nothing refers to, again and again, with so much time in between.
     #[arg(long, env = "ORLOP_GC_EVERY", value_name = "DURATION")]
     #[arg(value_parser = humantime::parse_duration)]
@@ -80,6 +85,7 @@ impl From<ReferencesArg> for References {
 
 impl Serve {
     pub(crate) async fn run(self) -> super::Result {
+        let limits = self.limits();
         let (references, deletes) = (self.references.into(), self.deletes.into());
         let lease = self.collect.lease;
         let options = Options { references, deletes, lease, ..Options::default() };
@@ -89,7 +95,7 @@ impl Serve {
             let options = self.collect.options(&store);
             tokio::spawn(collect_every(registry.clone(), options, self.collect, every));
         }
-        let mut server = Server::new(registry);
+        let mut server = Server::new(registry).with_limits(limits);
         if let Some(ttl) = self.redirect {
             server = server.with_redirects(ttl);
         }
@@ -104,6 +110,26 @@ impl Serve {
         orlop_registry::serve(listener, server, drain).await;
         Ok(())
     }
+}
+
+impl Serve {
+    fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        let connections_max = match self.connections_max {
+            Some(connections_max) => connections_max as usize,
+            // A connection that moves a blob has four of them open, and one that gets no more is
+            // an error to a client that did nothing wrong.
+            None => limits.connections_max.min(files_max().map_or(usize::MAX, |max| max / 4)),
+        };
+        Limits { connections_max, ..limits }
+    }
+}
+
+/// How many files this process may have open; `None` if that is not said or unlimited.
+fn files_max() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Collects for as long as the server lives; one that fails is tried again at the next time.
