@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{
-    Entry, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Swap, Version,
+    Entry, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Swap, Version, envelope,
 };
 
 use crate::{Damage, Subject};
@@ -281,6 +281,60 @@ pub async fn a_damaged_record_is_neither_a_value_nor_absent(subject: &dyn Subjec
     }
     create(&*records, &key("b"), "value").await;
     assert_eq!(get(&*records, &key("b")).await.expect("unharmed").value, "value");
+}
+
+/// Records, markers, and what was made of them: the bytes as they are, and lists say how many.
+pub async fn what_is_stored_can_be_looked_at_as_it_is(subject: &dyn Subject) {
+    let records = subject.open().await.records;
+    assert_eq!(records.raw(&key("a")).await.expect("an answer"), None);
+    create(&*records, &key("a"), "value").await;
+    records.mark(&[key("m")]).await.expect("marked");
+    let raw = records.raw(&key("a")).await.expect("an answer").expect("it is there");
+    assert_eq!(raw.len(), envelope::HEADER_BYTES + 5);
+    assert!(raw.ends_with(b"value"));
+    assert_eq!(records.raw(&key("m")).await.expect("an answer"), Some(Bytes::new()));
+    let lens: [Vec<u64>; 2] = [
+        records.list(&prefix(), None).map_ok(|entry| entry.len).try_collect().await.expect("a list"),
+        records.walk(&prefix()).map_ok(|entry| entry.len).try_collect().await.expect("a walk"),
+    ];
+    for mut lens in lens {
+        lens.sort_unstable();
+        assert_eq!(lens, [0, raw.len() as u64]);
+    }
+    subject.damage(&key("a"), |bytes| bytes[0] ^= 1).await;
+    let damaged = records.raw(&key("a")).await.expect("an answer").expect("it is there");
+    assert_eq!((damaged.len(), damaged[0] ^ 1, &damaged[1..]), (raw.len(), raw[0], &raw[1..]));
+    let version = create(&*records, &key("b"), "value").await;
+    assert_eq!(records.remove(&key("b"), &version).await.expect("an answer"), Removal::Removed);
+    assert_eq!(records.raw(&key("b")).await.expect("an answer"), None);
+}
+
+/// It is absent then, and can be created anew; one that is whole again, or other, is not hit.
+pub async fn a_damaged_record_can_be_removed_if_it_is_the_one_that_was_found(subject: &dyn Subject) {
+    let records = subject.open().await.records;
+    let changes: [Damage; 3] =
+        [|bytes| bytes.truncate(9), |bytes| bytes.clear(), |bytes| bytes[50] ^= 1];
+    for (n, change) in changes.into_iter().enumerate() {
+        let damaged = key(&format!("a{n}"));
+        create(&*records, &damaged, "value").await;
+        let whole = records.raw(&damaged).await.expect("an answer").expect("it is there");
+        subject.damage(&damaged, change).await;
+        let removal = records.remove_raw(&damaged, &whole).await.expect("an answer");
+        assert_eq!(removal, Removal::Conflict);
+        assert_eq!(list(&*records, &prefix(), None).await, [damaged.name()]);
+        let found = records.raw(&damaged).await.expect("an answer").expect("it is there");
+        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
+        assert_eq!(removal, Removal::Removed);
+        assert!(get(&*records, &damaged).await.is_none());
+        assert!(list(&*records, &prefix(), None).await.is_empty());
+        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
+        assert_eq!(removal, Removal::Conflict);
+        let version = create(&*records, &damaged, "anew").await;
+        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
+        assert_eq!(removal, Removal::Conflict);
+        assert_eq!(get(&*records, &damaged).await.expect("it stays").version, version);
+        records.clear(&[damaged]).await.expect("cleared");
+    }
 }
 
 /// From nothing to the largest value.

@@ -192,6 +192,24 @@ fn shards(place: &str) -> Result<Vec<Prefix>> {
     (0..16).map(|shard| Ok(Prefix::new([place, &format!("{shard:x}")])?)).collect()
 }
 
+/// Where the records of blobs are, so that each place is listed on one level.
+pub(crate) fn blob_shards() -> Result<Vec<Prefix>> {
+    let shards = Algorithm::ALL.into_iter().flat_map(|algorithm| {
+        (0..=u8::MAX).map(move |shard| (algorithm, format!("{shard:02x}")))
+    });
+    shards.map(|(algorithm, shard)| Ok(Prefix::new(["b", algorithm.as_str(), &shard])?)).collect()
+}
+
+/// Everything of a repository but that it exists.
+pub(crate) fn contents_of(repository: &RepositoryName) -> Result<Prefix> {
+    Ok(Prefix::new(["r", &flat(repository)])?)
+}
+
+/// The inverse of [`Key::as_str`].
+pub(crate) fn parse(key: &str) -> Result<Key> {
+    Ok(Key::new(key.split('/'))?)
+}
+
 /// Every record of a blob.
 pub(crate) fn blobs() -> Result<Prefix> {
     Ok(Prefix::new(["b"])?)

@@ -66,6 +66,11 @@ impl Store {
         Ok(self.environment.records.mark(keys).await?)
     }
 
+    /// Whether a marker is there.
+    pub(crate) async fn is_marked(&self, key: &Key) -> Result<bool> {
+        Ok(self.environment.records.raw(key).await?.is_some())
+    }
+
     pub(crate) async fn clear(&self, keys: &[Key]) -> Result<()> {
         Ok(self.environment.records.clear(keys).await?)
     }

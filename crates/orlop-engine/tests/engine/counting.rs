@@ -92,6 +92,14 @@ impl Records for CountedRecords {
         self.inner.get(key).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.inner.raw(key).await
+    }
+
+    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+        self.inner.remove_raw(key, found).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         self.counts.swaps.fetch_add(1, Ordering::Relaxed);
         self.inner.swap(key, expected, value).await

@@ -13,6 +13,7 @@ mod lists;
 mod lost_answers;
 mod manifests;
 mod schedules;
+mod scrub;
 mod slow;
 mod tags;
 mod untagged;

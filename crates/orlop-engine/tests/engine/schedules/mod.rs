@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 
 use futures::FutureExt;
 use orlop_backend::Environment;
+use orlop_engine::ScrubOptions;
 
 use self::stepped::{Stage, stepped};
 use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
@@ -25,6 +26,7 @@ struct Plan {
     deleters: usize,
     collectors: usize,
     auditors: usize,
+    scrubbers: usize,
     /// One in so many changes gets lost or comes late.
     trouble: usize,
     /// Whether somebody dies in the middle.
@@ -65,6 +67,9 @@ fn run(seed: u64, plan: Plan) -> usize {
     for _ in 0..plan.auditors {
         tasks.push(Box::pin(auditor(&store, &stage)));
     }
+    for _ in 0..plan.scrubbers {
+        tasks.push(Box::pin(scrubber(&store, &stage)));
+    }
     play(&stage, tasks, plan.crashes, || told.check(&store));
     if plan.auditors > 0 {
         check_sound(&store);
@@ -80,6 +85,15 @@ async fn auditor(store: &Environment, stage: &Arc<Stage>) {
     let registry = open(stepped(store, stage)).await;
     for _ in 0..2 {
         let _ = registry.audit(&REPAIR, &()).await; // a lost answer ends a run
+    }
+}
+
+/// Finds nothing, whatever goes on.
+async fn scrubber(store: &Environment, stage: &Arc<Stage>) {
+    let registry = open(stepped(store, stage)).await;
+    for _ in 0..2 {
+        let scrubbed = registry.scrub(&ScrubOptions::default(), &()).await.unwrap();
+        assert!(scrubbed.is_sound() && scrubbed.doubts.count == 0, "{scrubbed:?}");
     }
 }
 
@@ -122,8 +136,17 @@ fn many(plan: Plan, run: fn(u64, Plan) -> usize) {
 
 const SEEDS: u64 = 300;
 
-const QUIET: Plan =
-    Plan { pushers: 3, deleters: 2, collectors: 2, auditors: 0, trouble: 0, crashes: false };
+const NOBODY: Plan = Plan {
+    pushers: 0,
+    deleters: 0,
+    collectors: 0,
+    auditors: 0,
+    scrubbers: 0,
+    trouble: 0,
+    crashes: false,
+};
+const QUIET: Plan = Plan { pushers: 3, deleters: 2, collectors: 2, ..NOBODY };
+const SCRUBBED: Plan = Plan { collectors: 1, scrubbers: 1, ..QUIET };
 const AUDITED: Plan = Plan { collectors: 1, auditors: 2, ..QUIET };
 
 #[test]
@@ -184,4 +207,14 @@ fn tags_indexes_and_auditors_with_crashes() {
 #[test]
 fn tags_indexes_and_auditors_with_lost_answers_and_late_requests() {
     many(Plan { trouble: 30, crashes: true, ..AUDITED }, tags::run);
+}
+
+#[test]
+fn a_scrub_finds_nothing_beside_all_of_it() {
+    many(Plan { trouble: 30, crashes: true, ..SCRUBBED }, run);
+}
+
+#[test]
+fn a_scrub_finds_nothing_beside_tags_and_indexes() {
+    many(Plan { trouble: 30, crashes: true, ..SCRUBBED }, tags::run);
 }

@@ -157,6 +157,16 @@ impl Records for SteppedRecords {
         self.inner.get(key).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        turn().await;
+        self.inner.raw(key).await
+    }
+
+    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+        let (inner, key, found) = (self.inner.clone(), key.clone(), found.clone());
+        self.stage.act(async move { inner.remove_raw(&key, &found).await }).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         let (inner, key) = (self.inner.clone(), key.clone());
         let expected = match expected {

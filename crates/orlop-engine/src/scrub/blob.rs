@@ -1,0 +1,105 @@
+//! Blobs, and every byte of them.
+
+use futures::TryStreamExt;
+use orlop_backend::{ErrorKind as BackendErrorKind, ExtentId, Key};
+use orlop_oci::{Digest, Hasher};
+
+use super::{DamageKind, Scrubbed, Scrubber};
+use crate::layout::Place;
+use crate::repository::ATTEMPTS;
+use crate::state::BlobState;
+use crate::{Error, Result};
+
+/// What is wrong with the bytes in an extent.
+pub(super) type Loss = (DamageKind, String);
+
+impl Scrubber<'_> {
+    pub(super) async fn blob(
+        &self,
+        digest: &Digest,
+        place: &Place,
+        key: &Key,
+        done: &mut Scrubbed,
+    ) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let Some(current) = self.read::<BlobState>(place, key, done).await? else {
+                return Ok(());
+            };
+            let Some(extent) = current.state.extent() else {
+                return Ok(());
+            };
+            let Some((kind, reason)) = self.loss(digest, extent, current.state.size, done).await?
+            else {
+                done.blobs += 1;
+                return Ok(());
+            };
+            // An extent is the blob's from one swap to one other: if the record names it now, it
+            // named it all the time, and bytes go only after the record says so. If it does not,
+            // the blob was deleted, or has other bytes, and these are to be read.
+            let now = self.store().get::<BlobState>(key).await?;
+            if now.is_none_or(|now| now.state.extent() != Some(extent)) {
+                continue;
+            }
+            let reason = format!("blob {digest}: {reason}");
+            return self.damaged(place, key, kind, reason, done).await;
+        }
+        Ok(()) // it is pushed and deleted all the time
+    }
+
+    /// Reads an extent to its end.
+    async fn loss(
+        &self,
+        digest: &Digest,
+        extent: ExtentId,
+        size: u64,
+        done: &mut Scrubbed,
+    ) -> Result<Option<Loss>> {
+        let extents = &self.store().environment.extents;
+        let mut bytes = match extents.read(extent, 0..u64::MAX).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                let reason = format!("its {size} bytes in extent {extent} are gone");
+                return Ok(Some((DamageKind::Gone, reason)));
+            }
+            Err(error) => return self.unread(extent, error).await.map(Some),
+        };
+        let mut hasher = Hasher::new(digest.algorithm());
+        loop {
+            let piece = match bytes.try_next().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(error) => return self.unread(extent, error).await.map(Some),
+            };
+            hasher.update(&piece);
+            let len = piece.len() as u64;
+            drop(piece);
+            done.bytes += len;
+            self.tick(|progress| {
+                progress.bytes += len;
+                progress.read += len;
+            })
+            .await;
+        }
+        let found = hasher.finish();
+        if found.size() != size {
+            let found = found.size();
+            let reason = format!("expected {size} bytes in extent {extent}, found {found}");
+            return Ok(Some((DamageKind::Bytes, reason)));
+        }
+        let reason = || format!("its {size} bytes in extent {extent} have {}", found.digest());
+        Ok((found.digest() != digest).then(|| (DamageKind::Bytes, reason())))
+    }
+
+    /// An extent that is torn, or that the medium does not give.
+    async fn unread(&self, extent: ExtentId, error: orlop_backend::Error) -> Result<Loss> {
+        let is_torn = error.kind() == BackendErrorKind::Corrupt;
+        let reason = format!("extent {extent} cannot be read: {error}");
+        if is_torn {
+            return Ok((DamageKind::Bytes, reason));
+        }
+        match self.is_reachable().await? {
+            true => Ok((DamageKind::Unread, reason)),
+            false => Err(Error::from(error)),
+        }
+    }
+}
