@@ -194,9 +194,9 @@ fn shards(place: &str) -> Result<Vec<Prefix>> {
 
 /// Where the records of blobs are, so that each place is listed on one level.
 pub(crate) fn blob_shards() -> Result<Vec<Prefix>> {
-    let shards = Algorithm::ALL.into_iter().flat_map(|algorithm| {
-        (0..=u8::MAX).map(move |shard| (algorithm, format!("{shard:02x}")))
-    });
+    let shards = Algorithm::ALL
+        .into_iter()
+        .flat_map(|algorithm| (0..=u8::MAX).map(move |shard| (algorithm, format!("{shard:02x}"))));
     shards.map(|(algorithm, shard)| Ok(Prefix::new(["b", algorithm.as_str(), &shard])?)).collect()
 }
 

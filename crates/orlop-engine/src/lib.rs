@@ -47,7 +47,7 @@ pub use page::Page;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use scrub::{
-    Affected, Damage, DamageKind, Doubt, ScrubCheckpoint, ScrubObserver, ScrubOptions,
-    ScrubProgress, Scrubbed,
+    Affected, Damage, DamageKind, Doubt, Remedy, ScrubCheckpoint, ScrubObserver, ScrubOptions,
+    ScrubProgress, Scrubbed, Source,
 };
 pub use upload::{Upload, UploadId};

@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use orlop_backend::{
-    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, Key, RandomId,
-    Removal, Swap, Version,
+    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, ExtentId, Key,
+    RandomId, Removal, Swap, Version,
 };
 
-use crate::Result;
+use crate::{Result, layout};
 
 /// The records of a store as the engine's own types.
 #[derive(Clone, Debug)]
@@ -69,6 +70,12 @@ impl Store {
     /// Whether a marker is there.
     pub(crate) async fn is_marked(&self, key: &Key) -> Result<bool> {
         Ok(self.environment.records.raw(key).await?.is_some())
+    }
+
+    /// The links to an extent.
+    pub(crate) async fn links(&self, extent: ExtentId) -> Result<Vec<Key>> {
+        let links = self.environment.records.walk(&layout::links(extent)?);
+        Ok(links.map_ok(|link| link.key).try_collect().await?)
     }
 
     pub(crate) async fn clear(&self, keys: &[Key]) -> Result<()> {

@@ -76,9 +76,9 @@ pub use orlop_backend::Environment;
 pub use orlop_engine::{
     Access, Affected, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions,
     Collected, Condition, Damage, DamageKind, Deletes, Doubt, Error, ErrorKind, Fault, Findings,
-    Inventory, Kept, MountFrom, Observer, Options, Page, PutManifest, References, Registry,
+    Inventory, Kept, MountFrom, Observer, Options, Page, PutManifest, References, Registry, Remedy,
     Repository, Result, ScrubCheckpoint, ScrubObserver, ScrubOptions, ScrubProgress, Scrubbed,
-    StoredManifest, Tally, Unreadable, Upload, UploadId,
+    Source, StoredManifest, Tally, Unreadable, Upload, UploadId,
 };
 pub use orlop_oci::{
     Algorithm, Descriptor, Digest, Edge, Hasher, Invalid, Manifest, MediaType, Reference,

@@ -28,8 +28,8 @@ pub use self::options::{AuditObserver, AuditOptions};
 pub use self::report::{Audited, Broken, Fault, Findings, Tally};
 use crate::collect::{CollectOptions, Collector};
 use crate::layout::Place;
-use crate::state::{RepositoryState, Session, Untagged};
-use crate::store::Store;
+use crate::state::{RepositoryState, Session, Stage, Untagged};
+use crate::store::{Store, Stored};
 use crate::{Error, ErrorKind, Registry, Result, Unreadable, layout};
 
 /// One run.
@@ -97,6 +97,9 @@ impl Registry {
         let collect = CollectOptions { lease, upload_idle, untagged, dry_run, at_once };
         let auditor = Auditor { registry: self, options, collect, known: Mutex::default() };
         let mut done = Audited { items: auditor.count().await?, ..Audited::default() };
+        if let Some(stored) = auditor.store().environment.records.raw(&layout::store()?).await? {
+            done.inventory.records.add(stored.len() as u64);
+        }
         auditor.extents(&mut done).await?;
         for round in [Round::Names, Round::Contents, Round::Blobs, Round::Edges, Round::Notes] {
             for place in round.places()? {
@@ -158,6 +161,7 @@ impl Auditor<'_> {
         let Some(place) = Place::of(key) else {
             if !matches!(round, Round::Contents | Round::Edges) {
                 done.looked_at = 1;
+                done.inventory.records.add(entry.len);
                 done.foreign.push(key.clone());
                 // It may be of a later version, and name something.
                 done.is_blind = names_extents(key)?;
@@ -194,6 +198,9 @@ impl Auditor<'_> {
                 Ok(())
             }
         };
+        if done.looked_at > 0 {
+            done.inventory.records.add(entry.len);
+        }
         if let Some(error) = corrupt(looked)? {
             done.is_blind |= names_extents(key)?;
             done.unreadable.push(Unreadable { key: key.clone(), reason: error.to_string() });
@@ -204,7 +211,12 @@ impl Auditor<'_> {
     /// Its key alone tells whose it is.
     async fn session(&self, extent: orlop_backend::ExtentId, key: &Key) -> Result<()> {
         self.known().sessions.insert(extent);
-        self.store().get::<Session>(key).await.map(drop)
+        if let Some(Stored { state: Session { stage: Stage::Open, offset, .. }, .. }) =
+            self.store().get::<Session>(key).await?
+        {
+            self.known().open_bytes += offset;
+        }
+        Ok(())
     }
 
     /// One whose manifest is gone means nothing, and is dropped.

@@ -48,7 +48,7 @@ impl Scrubber<'_> {
         let records = &self.store().environment.records;
         if let Some(blob) = blob.map(|blob| blob.state) {
             found.repositories.extend(blob.home.clone());
-            if let Some(extent) = blob.extent() {
+            if let Some(extent) = blob.kept() {
                 let mut links = records.walk(&layout::links(extent)?);
                 while !found.is_full()
                     && let Some(link) = links.try_next().await?

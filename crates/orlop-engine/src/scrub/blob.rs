@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 use orlop_backend::{ErrorKind as BackendErrorKind, ExtentId, Key};
 use orlop_oci::{Digest, Hasher};
 
-use super::{DamageKind, Scrubbed, Scrubber};
+use super::{Damage, DamageKind, Scrubbed, Scrubber};
 use crate::layout::Place;
 use crate::repository::ATTEMPTS;
 use crate::state::BlobState;
@@ -25,6 +25,9 @@ impl Scrubber<'_> {
             let Some(current) = self.read::<BlobState>(place, key, done).await? else {
                 return Ok(());
             };
+            if let Some(extent) = current.state.quarantined() {
+                return self.quarantined(digest, key, &current.state, extent, done).await;
+            }
             let Some(extent) = current.state.extent() else {
                 return Ok(());
             };
@@ -37,13 +40,37 @@ impl Scrubber<'_> {
             // named it all the time, and bytes go only after the record says so. If it does not,
             // the blob was deleted, or has other bytes, and these are to be read.
             let now = self.store().get::<BlobState>(key).await?;
-            if now.is_none_or(|now| now.state.extent() != Some(extent)) {
+            let Some(now) = now.filter(|now| now.state.extent() == Some(extent)) else {
                 continue;
-            }
-            let reason = format!("blob {digest}: {reason}");
-            return self.damaged(place, key, kind, reason, done).await;
+            };
+            let affected = self.affected_by(place).await?;
+            let (remedy, said) = self.remedy(digest, key, &now.state, kind).await?;
+            let (key, reason) = (key.clone(), format!("blob {digest}: {reason}{said}"));
+            done.damage(Damage { kind, key, reason, affected, remedy });
+            return Ok(());
         }
         Ok(()) // it is pushed and deleted all the time
+    }
+
+    /// A blob that an earlier scrub took out of service. If nothing refers to it, nobody misses
+    /// it, and it waits for a collection.
+    async fn quarantined(
+        &self,
+        digest: &Digest,
+        key: &Key,
+        blob: &BlobState,
+        extent: ExtentId,
+        done: &mut Scrubbed,
+    ) -> Result<()> {
+        let affected = self.affected_by(&Place::Blob(*digest)).await?;
+        if affected.manifests.count == 0 {
+            return Ok(());
+        }
+        let kind = DamageKind::Quarantined;
+        let (remedy, said) = self.remedy(digest, key, blob, kind).await?;
+        let reason = format!("blob {digest}: it is quarantined, with extent {extent}{said}");
+        done.damage(Damage { kind, key: key.clone(), reason, affected, remedy });
+        Ok(())
     }
 
     /// Reads an extent to its end.

@@ -97,6 +97,9 @@ impl Scrubber<'_> {
             if is_unchecked {
                 continue;
             }
+            if state.quarantined().is_some() {
+                continue; // told of with the blob
+            }
             let Some(extent) = state.extent() else {
                 let reason = format!(
                     "manifest {digest} of {name} refers to blob {target}, which is not there"

@@ -12,8 +12,10 @@ mod edge;
 mod manifest;
 mod options;
 mod record;
+mod remedy;
 mod report;
 mod section;
+mod source;
 mod tag;
 
 use std::collections::HashSet;
@@ -24,8 +26,9 @@ use orlop_backend::{Entry, ExtentState, Key, Prefix};
 
 pub use self::checkpoint::ScrubCheckpoint;
 pub use self::options::{ScrubObserver, ScrubOptions, ScrubProgress};
-pub use self::report::{Affected, Damage, DamageKind, Doubt, Scrubbed};
+pub use self::report::{Affected, Damage, DamageKind, Doubt, Remedy, Scrubbed};
 use self::section::{Kind, Section};
+pub use self::source::Source;
 use crate::store::Store;
 use crate::{Registry, Result, layout};
 
@@ -45,7 +48,7 @@ struct Scrubber<'r> {
 impl Registry {
     /// Reads every record and every byte of every blob, and compares them with their checksums
     /// and digests, while pushes, pulls, deletes and collections go on, in this process and in
-    /// others. Changes nothing.
+    /// others. Changes nothing, unless the options say what is to become of what is damaged.
     ///
     /// What is damaged stops nothing: it is reported, with the repositories, manifests and tags
     /// that need it. A blob that is deleted or pushed again meanwhile is no finding. Takes the

@@ -1,17 +1,24 @@
 //! How a scrub goes about it.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::ScrubCheckpoint;
+use super::{ScrubCheckpoint, Source};
 use crate::options::LEASE;
 
 /// How a scrub goes about it. None of it matters for safety.
 #[derive(Clone, Debug)]
 #[allow(clippy::exhaustive_structs)] // options are built with `..Default::default()`
 pub struct ScrubOptions {
+    /// Whether a blob whose bytes are wrong or gone is taken out of service: it is answered as not
+    /// there, so that clients push it again, which heals every repository that has it. What is
+    /// left of it stays where it is until then.
+    pub quarantine: bool,
+    /// Where to get what is damaged, if anywhere: it is verified and put in its place.
+    pub source: Option<Arc<dyn Source>>,
     /// How long something may be on its way: what is younger, and whose other half is not there
     /// yet, is no damage. As in [`CollectOptions::lease`](crate::CollectOptions::lease).
     pub lease: Duration,
@@ -24,7 +31,7 @@ pub struct ScrubOptions {
 
 impl Default for ScrubOptions {
     fn default() -> Self {
-        Self { lease: LEASE, at_once: 4, from: None }
+        Self { quarantine: false, source: None, lease: LEASE, at_once: 4, from: None }
     }
 }
 

@@ -104,7 +104,7 @@ impl Scrubber<'_> {
             Err(error) => {
                 let (kind, reason) = self.reason(error).await?;
                 let affected = Affected::default();
-                done.damage(Damage { kind, key, reason, affected });
+                done.damage(Damage { kind, key, reason, affected, remedy: None });
                 return Ok(done);
             }
         };
@@ -113,7 +113,7 @@ impl Scrubber<'_> {
             let found = found.map_or("none".into(), |found| found.id);
             let reason = format!("expected the record of store {id}, found {found}");
             let (kind, affected) = (DamageKind::Missing, Affected::default());
-            done.damage(Damage { kind, key, reason, affected });
+            done.damage(Damage { kind, key, reason, affected, remedy: None });
         }
         Ok(done)
     }
@@ -186,7 +186,7 @@ impl Scrubber<'_> {
         done: &mut Scrubbed,
     ) -> Result<()> {
         let affected = self.affected_by(place).await?;
-        done.damage(Damage { kind, key: key.clone(), reason, affected });
+        done.damage(Damage { kind, key: key.clone(), reason, affected, remedy: None });
         Ok(())
     }
 

@@ -44,6 +44,29 @@ pub struct Damage {
     pub reason: String,
     /// Who needs it.
     pub affected: Affected,
+    /// What was done about it.
+    pub remedy: Option<Remedy>,
+}
+
+/// What a scrub does about a damage, if it is told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Remedy {
+    /// It is out of service, so that it is pushed again.
+    Quarantined,
+    /// It is as it was.
+    Repaired,
+}
+
+impl Remedy {
+    /// Its name, for reports: one lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Remedy::Quarantined => "quarantined",
+            Remedy::Repaired => "repaired",
+        }
+    }
 }
 
 /// What can be wrong.
@@ -57,6 +80,8 @@ pub enum DamageKind {
     Gone,
     /// A record or a marker that something else needs is not there.
     Missing,
+    /// A blob that an earlier scrub took out of service has not been pushed again.
+    Quarantined,
     /// A record or a marker has other bytes than were stored.
     Record,
     /// The medium does not give the bytes. They may be there.
@@ -70,6 +95,7 @@ impl DamageKind {
             DamageKind::Bytes => "bytes",
             DamageKind::Gone => "gone",
             DamageKind::Missing => "missing",
+            DamageKind::Quarantined => "quarantined",
             DamageKind::Record => "record",
             DamageKind::Unread => "unread",
         }
@@ -121,7 +147,9 @@ impl Scrubbed {
     }
 
     pub(super) fn damage(&mut self, damage: Damage) {
-        self.tallies.entry(damage.kind).or_default().found += 1;
+        let tally = self.tallies.entry(damage.kind).or_default();
+        tally.found += 1;
+        tally.repaired += u64::from(damage.remedy == Some(Remedy::Repaired));
         self.damage.push_up_to(Self::DAMAGE_KEPT_MAX, damage);
     }
 

@@ -25,7 +25,12 @@ fn digest() -> impl Strategy<Value = Digest> {
 }
 
 fn life() -> impl Strategy<Value = Life> {
-    prop_oneof![extent().prop_map(Life::Live), extent().prop_map(Life::Condemned), Just(Life::Dead),]
+    prop_oneof![
+        extent().prop_map(Life::Live),
+        extent().prop_map(Life::Condemned),
+        extent().prop_map(Life::Quarantined),
+        Just(Life::Dead),
+    ]
 }
 
 fn reads_back<T: State + PartialEq + std::fmt::Debug>(state: &T) -> Result<(), TestCaseError> {

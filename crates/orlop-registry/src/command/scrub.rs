@@ -2,13 +2,15 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use orlop::{
-    Affected, Damage, Findings, Options, Registry, ScrubCheckpoint, ScrubObserver, ScrubOptions,
-    ScrubProgress, Scrubbed,
+    Affected, Damage, Findings, Options, Registry, Remedy, ScrubCheckpoint, ScrubObserver,
+    ScrubOptions, ScrubProgress, Scrubbed, Source,
 };
+use orlop_registry::StoreUrl;
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::CheckpointFile;
@@ -30,6 +32,13 @@ pub(crate) struct Scrub {
     /// there. A run that comes to its end deletes the file.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Take blobs out of service whose bytes are wrong or gone: they are answered as not there, so
+    /// that clients push them again.
+    #[arg(long)]
+    quarantine: bool,
+    /// Another store, from which what is damaged is put back: a directory or URL, as for --store.
+    #[arg(long, value_name = "STORE")]
+    repair_from: Option<StoreUrl>,
     /// How long something may be on its way: what is younger, and whose other half is not there
     /// yet, is no damage.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -47,13 +56,20 @@ impl Scrub {
     pub(crate) async fn run(self) -> super::Result {
         let options = Options { references: self.references.into(), ..Options::default() };
         let registry = Registry::open(self.store.store.open().await?, options).await?;
-        let file = self.checkpoint.map(CheckpointFile::new);
+        let file = self.checkpoint.clone().map(CheckpointFile::new);
         let from = match &file {
             Some(file) => file.read()?,
             None => None,
         };
         let bar = bar(from.as_ref());
-        let options = ScrubOptions { lease: self.lease, at_once: self.at_once, from };
+        let source: Option<Arc<dyn Source>> = match self.repair_from {
+            Some(store) => {
+                Some(Arc::new(Registry::open(store.open().await?, Options::default()).await?))
+            }
+            None => None,
+        };
+        let Self { quarantine, lease, at_once, .. } = self;
+        let options = ScrubOptions { quarantine, source, lease, at_once, from };
         let watch = Watch { bar, pace: BytePace::new(self.per_second), file };
         let scrubbed = registry.scrub(&options, &watch).await?;
         watch.bar.finish_and_clear();
@@ -130,7 +146,8 @@ fn in_words(scrubbed: &Scrubbed) -> String {
         line(format!("{}: found {}, repaired {}", kind.as_str(), tally.found, tally.repaired));
     }
     for damage in &damage.kept {
-        line(format!("{}: {}", damage.kind.as_str(), damage.reason));
+        let remedy = damage.remedy.map_or(String::new(), |done| format!(" ({})", done.as_str()));
+        line(format!("{}: {}{remedy}", damage.kind.as_str(), damage.reason));
         line(format!("  needed by {}", affected_in_words(&damage.affected)));
     }
     for doubt in &doubts.kept {
@@ -215,5 +232,6 @@ fn damage_in_json(damage: &Damage) -> Value {
         "manifests": {"count": manifests.count, "first": images},
         "tags": {"count": tags.count, "first": tagged},
         "partial": is_partial,
+        "remedy": damage.remedy.map(Remedy::as_str),
     })
 }

@@ -2,6 +2,8 @@
 
 mod injected;
 mod online;
+mod quarantine;
+mod repair;
 mod resumed;
 
 use std::path::Path;
