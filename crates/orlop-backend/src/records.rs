@@ -34,10 +34,11 @@ pub trait Records: Debug + Send + Sync {
     /// nothing that comes from here may be trusted.
     async fn raw(&self, key: &Key) -> Result<Option<Bytes>>;
 
-    /// Removes what is stored under `key` if it is still exactly `found`, which [`Records::raw`]
-    /// gave; otherwise changes nothing. So a record that cannot be read can be made absent, and
-    /// one that was replaced meanwhile cannot be hit: no two writes store the same bytes.
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal>;
+    /// Stores `value` if what is stored under `key` is still exactly `found`, which
+    /// [`Records::raw`] gave; otherwise changes nothing and answers [`Swap::Conflict`]. So a record
+    /// that cannot be read can be replaced, which no other call does, and one that was replaced
+    /// meanwhile cannot be hit: no two writes store the same bytes.
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap>;
 
     /// Stores `value` (at most [`Record::VALUE_BYTES_MAX`] bytes) if the record is as `expected`;
     /// otherwise changes nothing and answers [`Swap::Conflict`].

@@ -86,7 +86,7 @@ macro_rules! contract {
             what_is_stored_is_there_when_opened_again
             a_damaged_record_is_neither_a_value_nor_absent
             what_is_stored_can_be_looked_at_as_it_is
-            a_damaged_record_can_be_removed_if_it_is_the_one_that_was_found
+            a_damaged_record_can_be_replaced_if_it_is_the_one_that_was_found
             values_may_be_empty_or_large
             segments_may_be_long
         ]);

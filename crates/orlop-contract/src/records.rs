@@ -294,7 +294,12 @@ pub async fn what_is_stored_can_be_looked_at_as_it_is(subject: &dyn Subject) {
     assert!(raw.ends_with(b"value"));
     assert_eq!(records.raw(&key("m")).await.expect("an answer"), Some(Bytes::new()));
     let lens: [Vec<u64>; 2] = [
-        records.list(&prefix(), None).map_ok(|entry| entry.len).try_collect().await.expect("a list"),
+        records
+            .list(&prefix(), None)
+            .map_ok(|entry| entry.len)
+            .try_collect()
+            .await
+            .expect("a list"),
         records.walk(&prefix()).map_ok(|entry| entry.len).try_collect().await.expect("a walk"),
     ];
     for mut lens in lens {
@@ -309,31 +314,37 @@ pub async fn what_is_stored_can_be_looked_at_as_it_is(subject: &dyn Subject) {
     assert_eq!(records.raw(&key("b")).await.expect("an answer"), None);
 }
 
-/// It is absent then, and can be created anew; one that is whole again, or other, is not hit.
-pub async fn a_damaged_record_can_be_removed_if_it_is_the_one_that_was_found(subject: &dyn Subject) {
+/// It can be read then, and swapped and removed as any other; one that is whole again, or other, is
+/// not hit.
+pub async fn a_damaged_record_can_be_replaced_if_it_is_the_one_that_was_found(
+    subject: &dyn Subject,
+) {
     let records = subject.open().await.records;
+    let swap_raw = async |key: &Key, found: &Bytes| {
+        records.swap_raw(key, found, "mended".into()).await.expect("an answer")
+    };
+    assert_eq!(swap_raw(&key("a"), &Bytes::new()).await, Swap::Conflict);
     let changes: [Damage; 3] =
         [|bytes| bytes.truncate(9), |bytes| bytes.clear(), |bytes| bytes[50] ^= 1];
     for (n, change) in changes.into_iter().enumerate() {
         let damaged = key(&format!("a{n}"));
-        create(&*records, &damaged, "value").await;
+        create(&*records, &damaged, "some value").await;
         let whole = records.raw(&damaged).await.expect("an answer").expect("it is there");
         subject.damage(&damaged, change).await;
-        let removal = records.remove_raw(&damaged, &whole).await.expect("an answer");
-        assert_eq!(removal, Removal::Conflict);
         assert_eq!(list(&*records, &prefix(), None).await, [damaged.name()]);
+        assert_eq!(swap_raw(&damaged, &whole).await, Swap::Conflict);
         let found = records.raw(&damaged).await.expect("an answer").expect("it is there");
-        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
-        assert_eq!(removal, Removal::Removed);
-        assert!(get(&*records, &damaged).await.is_none());
+        let Swap::Stored(version) = swap_raw(&damaged, &found).await else {
+            panic!("nobody else writes");
+        };
+        let record = get(&*records, &damaged).await.expect("it is there");
+        assert_eq!((record.value, &record.version), ("mended".into(), &version));
+        assert_eq!(swap_raw(&damaged, &found).await, Swap::Conflict);
+        let version = update(&*records, &damaged, &version, "newer").await.expect("it was current");
+        assert_eq!(swap_raw(&damaged, &found).await, Swap::Conflict);
+        assert_eq!(records.remove(&damaged, &version).await.expect("an answer"), Removal::Removed);
+        assert_eq!(swap_raw(&damaged, &found).await, Swap::Conflict);
         assert!(list(&*records, &prefix(), None).await.is_empty());
-        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
-        assert_eq!(removal, Removal::Conflict);
-        let version = create(&*records, &damaged, "anew").await;
-        let removal = records.remove_raw(&damaged, &found).await.expect("an answer");
-        assert_eq!(removal, Removal::Conflict);
-        assert_eq!(get(&*records, &damaged).await.expect("it stays").version, version);
-        records.clear(&[damaged]).await.expect("cleared");
     }
 }
 

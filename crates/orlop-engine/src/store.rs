@@ -59,6 +59,20 @@ impl Store {
         Ok(self.environment.records.swap(key, expected, value).await?)
     }
 
+    /// Stores `state` in place of bytes that cannot be read, if they are still these.
+    pub(crate) async fn swap_raw<T: State>(
+        &self,
+        key: &Key,
+        found: &Bytes,
+        state: &T,
+    ) -> Result<Swap> {
+        let value = state.encode().map_err(|reason| {
+            let message = format!("record {key} cannot be stored: {reason}");
+            BackendError::new(BackendErrorKind::Misuse, message)
+        })?;
+        Ok(self.environment.records.swap_raw(key, found, value).await?)
+    }
+
     pub(crate) async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
         Ok(self.environment.records.remove(key, version).await?)
     }

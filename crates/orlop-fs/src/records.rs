@@ -46,9 +46,9 @@ impl Records for FsRecords {
         blocking(move || Ok(volume.read_raw(&key)?.map(|(stored, _)| stored))).await
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
         let (volume, key, found) = (self.volume.clone(), key.clone(), found.clone());
-        blocking(move || volume.remove_raw(&key, &found)).await
+        blocking(move || volume.swap_raw(&key, &found, &value)).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
@@ -176,24 +176,21 @@ impl Volume {
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
-        self.remove_file_of(key)
-    }
-
-    fn remove_raw(&self, key: &Key, expected: &Bytes) -> Result<Removal> {
-        self.check_writable()?;
-        let _lock = self.lock_key(key)?;
-        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
-            return Ok(Removal::Conflict);
-        }
-        self.remove_file_of(key)
-    }
-
-    /// Under the lock of the key.
-    fn remove_file_of(&self, key: &Key) -> Result<Removal> {
         let path = self.layout.record(key);
         self.disk.remove_file(&path).map_err(|error| failed("delete", &path, error))?;
         self.sync_dir(parent(&path))?;
         Ok(Removal::Removed)
+    }
+
+    fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
+        self.check_writable()?;
+        let _lock = self.lock_key(key)?;
+        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
+            return Ok(Swap::Conflict);
+        }
+        let revision = self.random_id()?;
+        self.replace(&self.layout.record(key), &envelope::seal(key, revision, value))?;
+        Ok(Swap::Stored(version(revision)))
     }
 
     fn mark(&self, keys: &[Key]) -> Result<()> {

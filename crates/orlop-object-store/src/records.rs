@@ -114,21 +114,21 @@ impl Records for ObjectRecords {
         Ok(object.map(|object| object.bytes).filter(|bytes| !is_whole_tombstone(key, bytes)))
     }
 
-    /// The tombstone stays: what cannot be read does not say whether an older request to create
-    /// the record may still arrive.
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+    /// With an echo: what cannot be read does not say whether an older request to create the
+    /// record may still arrive.
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
         let path = self.bucket.layout.record(key);
         let Some(object) = self.bucket.get(&path).await? else {
-            return Ok(Removal::Conflict);
+            return Ok(Swap::Conflict);
         };
         if object.bytes != *found {
-            return Ok(Removal::Conflict);
+            return Ok(Swap::Conflict);
         }
         let revision = Revision::new(self.entropy.random_id()?).with_echo();
-        let put = self.bucket.put_if(&path, Some(&object.version), tombstone(key, revision));
-        match put.await? {
-            Put::Stored(_) => Ok(Removal::Removed),
-            Put::Refused => Ok(Removal::Conflict),
+        let sealed = envelope::seal(key, revision.id(), &value);
+        match self.bucket.put_if(&path, Some(&object.version), sealed).await? {
+            Put::Stored(version) => Ok(Swap::Stored(revision.known(version).words()?)),
+            Put::Refused => Ok(Swap::Conflict),
             Put::Unknown(error) => Err(error),
         }
     }

@@ -111,13 +111,15 @@ impl Records for MemoryRecords {
         Ok(lock(&self.stored).get(key).map(|stored| stored.bytes.clone()))
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        let revision = self.entropy.random_id()?;
         let mut stored = lock(&self.stored);
         if stored.get(key).is_none_or(|stored| stored.bytes != *found) {
-            return Ok(Removal::Conflict);
+            return Ok(Swap::Conflict);
         }
-        stored.remove(key);
-        Ok(Removal::Removed)
+        let sealed = envelope::seal(key, revision, &value);
+        stored.insert(key.clone(), self.stored(sealed));
+        Ok(Swap::Stored(Version::new(revision.to_string())))
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

@@ -31,6 +31,8 @@ pub struct Inventory {
     /// Extents that a blob has and that are not what it should be, as a scrub has found; without
     /// those of which the bytes are gone.
     pub quarantined: Amount,
+    /// Records that could not be read, and that a scrub has put aside.
+    pub asides: u64,
     /// Extents that left service and are still to be deleted.
     pub trash: Amount,
     /// Uploads that have all their bytes, and have not become a blob.
@@ -82,6 +84,7 @@ impl AddAssign for Inventory {
         self.shared += other.shared;
         self.unreferenced += other.unreferenced;
         self.quarantined += other.quarantined;
+        self.asides += other.asides;
         self.trash += other.trash;
         self.uploads += other.uploads;
         self.open_uploads += other.open_uploads;

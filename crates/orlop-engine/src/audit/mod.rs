@@ -6,6 +6,7 @@
 //! were there before it looked for a name of theirs, and leaves every other decision to the
 //! collector or to a swap.
 
+mod aside;
 mod blob;
 mod edge;
 mod extent;
@@ -130,7 +131,7 @@ impl Round {
         Ok(match self {
             Round::Names => {
                 let names = [layout::uploads()?, layout::repositories()?, layout::all_links()?];
-                names.into_iter().chain([edges, contents]).collect()
+                names.into_iter().chain([edges, contents, layout::asides()?]).collect()
             }
             Round::Contents => vec![contents],
             Round::Blobs => vec![layout::blobs()?],
@@ -176,6 +177,7 @@ impl Auditor<'_> {
                 self.known().repositories.insert(name.clone());
                 self.store().get::<RepositoryState>(key).await.map(drop)
             }
+            (Round::Names, Place::Aside) => self.aside(&entry, &mut done).await,
             (Round::Names, Place::Link(extent)) => self.link(*extent, key).await,
             (Round::Names, Place::Edge(_) | Place::TagEdge(..)) => {
                 self.known().edge(key);
@@ -245,7 +247,8 @@ impl Auditor<'_> {
 /// Whether what is there may name an extent: if it cannot be read, no extent is known to be an
 /// orphan.
 fn names_extents(key: &Key) -> Result<bool> {
-    Ok([layout::uploads()?, layout::blobs()?].iter().any(|place| place.strip(key).is_some()))
+    let places = [layout::uploads()?, layout::blobs()?, layout::asides()?];
+    Ok(places.iter().any(|place| place.strip(key).is_some()))
 }
 
 /// Tells what is stored and cannot be read, `Some`, from a failure of the way to it.

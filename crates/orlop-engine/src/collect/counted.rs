@@ -115,9 +115,9 @@ impl Records for Counted<dyn Records> {
         self.inner.raw(key).await
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
         self.calls.one();
-        self.inner.remove_raw(key, found).await
+        self.inner.swap_raw(key, found, value).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

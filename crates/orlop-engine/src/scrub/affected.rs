@@ -35,7 +35,11 @@ impl Scrubber<'_> {
             Place::Repository(repository) => {
                 found.repositories.insert(repository.clone());
             }
-            Place::Link(_) | Place::Session(_) | Place::Candidate | Place::Untagged => {}
+            Place::Aside
+            | Place::Candidate
+            | Place::Link(_)
+            | Place::Session(_)
+            | Place::Untagged => {}
         }
         while let Some((repository, digest)) = found.next.pop() {
             self.hit_keepers(&repository, &digest, &mut found).await?;

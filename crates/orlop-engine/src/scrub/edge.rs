@@ -29,7 +29,10 @@ impl Scrubber<'_> {
         let Some(found) = self.other::<ManifestState>(&record).await? else {
             return Ok(());
         };
-        if found.and_then(|found| found.state.knows(*incarnation)).is_some() {
+        // If it lives in another incarnation, nobody misses it, and a collection clears the edge.
+        if found.is_some_and(|found| {
+            found.state.live().is_some() || found.state.knows(*incarnation).is_some()
+        }) {
             return Ok(());
         }
         let announced = layout::candidate(*incarnation)?;

@@ -6,6 +6,7 @@
 //! process can go on with it. `docs/scrub.md` says what it finds.
 
 mod affected;
+mod aside;
 mod blob;
 mod checkpoint;
 mod edge;
@@ -14,6 +15,7 @@ mod options;
 mod record;
 mod remedy;
 mod report;
+mod restore;
 mod section;
 mod source;
 mod tag;

@@ -5,7 +5,7 @@ use orlop_backend::{Entry, Key};
 
 use super::{Affected, Damage, DamageKind, Scrubbed, Scrubber, lock};
 use crate::layout::Place;
-use crate::state::{Act, Candidate, Link, RepositoryState, Session, StoreState, Untagged};
+use crate::state::{Act, Aside, Candidate, Link, RepositoryState, Session, StoreState, Untagged};
 use crate::store::{State, Stored};
 use crate::{Error, ErrorKind, Result, layout};
 
@@ -34,6 +34,7 @@ impl Scrubber<'_> {
                 self.manifest(repository, digest, &place, key, done_).await?;
             }
             Place::Tag(repository, tag) => self.tag(repository, tag, &place, key, done_).await?,
+            Place::Aside => drop(self.read::<Aside>(&place, key, done_).await?),
             Place::Link(_) => drop(self.read::<Link>(&place, key, done_).await?),
             Place::Repository(_) => drop(self.read::<RepositoryState>(&place, key, done_).await?),
             Place::Session(_) => self.session(&place, key, done_).await?,
@@ -161,7 +162,14 @@ impl Scrubber<'_> {
             Ok(found) => Ok(found),
             Err(error) => {
                 let (kind, reason) = self.reason(error).await?;
-                self.damaged(place, key, kind, reason, done).await?;
+                // Before it is put aside.
+                let affected = self.affected_by(place).await?;
+                let (remedy, said) = match kind {
+                    DamageKind::Record => self.remedy_record(place, key).await?,
+                    _ => (None, String::new()),
+                };
+                let reason = format!("{reason}{said}");
+                done.damage(Damage { kind, key: key.clone(), reason, affected, remedy });
                 Ok(None)
             }
         }
@@ -198,9 +206,18 @@ impl Scrubber<'_> {
         reason: String,
         done: &mut Scrubbed,
     ) -> Result<()> {
-        if self.is_news(&key) {
-            self.damaged(place, &key, DamageKind::Missing, reason, done).await?;
+        if !self.is_news(&key) {
+            return Ok(());
         }
+        let affected = self.affected_by(place).await?;
+        let (remedy, said) = match place {
+            Place::Manifest(name, digest) if layout::manifest(name, digest)? == key => {
+                self.restore(name, digest).await?
+            }
+            _ => (None, String::new()),
+        };
+        let (kind, reason) = (DamageKind::Missing, format!("{reason}{said}"));
+        done.damage(Damage { kind, key, reason, affected, remedy });
         Ok(())
     }
 

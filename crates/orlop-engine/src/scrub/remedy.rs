@@ -61,14 +61,27 @@ impl Scrubber<'_> {
         Err(contended(format_args!("blob {digest}")))
     }
 
-    /// Uploads a blob from the source, as a client would, and puts it in the place of its bad
-    /// extent with the one swap that ends an upload. Says why if it cannot.
+    /// Puts a blob from the source in the place of its bad extent, with the one swap that ends an
+    /// upload. Says why if it cannot.
     async fn repair(&self, digest: &Digest, blob: &BlobState) -> Result<Option<String>> {
-        let (Some(source), Some(bad)) = (&self.options.source, blob.kept()) else {
-            return Ok(Some("there is no source".into()));
+        let Some(bad) = blob.kept() else {
+            return Ok(Some("it is not there".into()));
         };
-        let Some(repository) = self.holder(blob, bad).await? else {
-            return Ok(Some("no repository has it".into()));
+        match self.holder(blob, bad).await? {
+            Some(repository) => self.upload(digest, &repository, Some(bad)).await,
+            None => Ok(Some("no repository has it".into())),
+        }
+    }
+
+    /// Uploads a blob from the source, in place of a bad extent if there is one.
+    pub(super) async fn upload(
+        &self,
+        digest: &Digest,
+        repository: &Repository,
+        bad: Option<ExtentId>,
+    ) -> Result<Option<String>> {
+        let Some(source) = &self.options.source else {
+            return Ok(Some("there is no source".into()));
         };
         let mut bytes = match source.blob(digest).await {
             Ok(Some(bytes)) => bytes,
@@ -90,7 +103,7 @@ impl Scrubber<'_> {
                 }
             }
         }
-        match upload.commit_over(digest, Some(bad)).await {
+        match upload.commit_over(digest, bad).await {
             Ok(_) => Ok(None),
             Err(error) if error.kind() == ErrorKind::DigestInvalid => {
                 Ok(Some(format!("the source has other bytes: {error}")))

@@ -42,7 +42,7 @@ impl Section {
         ];
         all.extend(layout::candidates()?.into_iter().map(section(Kind::Listed)));
         all.extend(layout::all_untagged()?.into_iter().map(section(Kind::Listed)));
-        let walked = [layout::all_links()?, layout::edges_of_all_blobs()?];
+        let walked = [layout::all_links()?, layout::edges_of_all_blobs()?, layout::asides()?];
         all.extend(walked.map(section(Kind::Walked)));
         all.extend([layout::contents()?, layout::blobs()?].map(section(Kind::Strays)));
         all.extend(layout::blob_shards()?.into_iter().map(section(Kind::Blobs)));

@@ -31,8 +31,10 @@ impl Scrubber<'_> {
             let now = self.other::<TagState>(key).await?.flatten();
             Ok::<_, crate::Error>(now.is_some_and(|now| now.state == current.state))
         };
-        match found.as_ref().and_then(|found| found.knows(manifest.0)) {
-            Some(true) => {
+        let live = found.as_ref().and_then(ManifestState::live);
+        let is_over = found.is_some_and(|found| found.over().contains(&manifest.0));
+        match live == Some(manifest.0) {
+            true => {
                 let edge = layout::tag_edge(repository, digest, manifest.0, tag, incarnation.0)?;
                 // The edge goes only after the tag.
                 if !self.store().is_marked(&edge).await? && is_held().await? {
@@ -43,10 +45,10 @@ impl Scrubber<'_> {
                     self.missing(place, edge, reason, done).await?;
                 }
             }
-            Some(false) => {} // whoever tidies up the manifest takes it away
+            false if is_over => {} // whoever tidies up the manifest takes it away
             // It may have been set at the moment at which the manifest was deleted; then its
             // setter takes it away.
-            None if is_held().await? => {
+            false if is_held().await? => {
                 let reason = format!(
                     "tag {tag} of {repository} is on manifest {digest} as it was pushed once, \
                      which is not there"
@@ -58,7 +60,7 @@ impl Scrubber<'_> {
                     self.missing(&lost, record, reason, done).await?;
                 }
             }
-            None => {}
+            false => {}
         }
         Ok(())
     }

@@ -96,8 +96,8 @@ impl Records for CountedRecords {
         self.inner.raw(key).await
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
-        self.inner.remove_raw(key, found).await
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        self.inner.swap_raw(key, found, value).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

@@ -53,8 +53,8 @@ impl Records for Lossy {
         self.inner.raw(key).await
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
-        self.lose(self.inner.remove_raw(key, found)).await
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        self.lose(self.inner.swap_raw(key, found, value)).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

@@ -34,10 +34,10 @@ impl Stat {
 
 fn in_words(inventory: &Inventory) -> String {
     let amount = |Amount { count, bytes, .. }| format!("{count:>10} {:>12}", BinaryBytes(bytes));
-    let Inventory { repositories, tags, untagged, candidates, .. } = inventory;
+    let Inventory { repositories, tags, untagged, candidates, asides, .. } = inventory;
     let mut words = format!(
         "{repositories} repositories, {tags} tags, {} manifests of {}, {untagged} of them untagged\n\
-         {candidates} candidates for collection\n",
+         {candidates} candidates for collection, {asides} records put aside\n",
         inventory.manifests.count,
         BinaryBytes(inventory.manifests.bytes),
     );
@@ -76,6 +76,7 @@ fn in_json(inventory: &Inventory) -> Value {
         "open_uploads": amount(inventory.open_uploads),
         "orphans": amount(inventory.orphans),
         "candidates": inventory.candidates,
+        "asides": inventory.asides,
         "records": amount(inventory.records),
     })
 }

@@ -15,7 +15,8 @@ use orlop_engine::{Amount, AuditOptions, Audited, Fault, Tally};
 
 use crate::fixture::{extents, keys, open};
 
-pub(crate) const LOOK: AuditOptions = AuditOptions { repair: false, lease: Duration::ZERO, at_once: 4 };
+pub(crate) const LOOK: AuditOptions =
+    AuditOptions { repair: false, lease: Duration::ZERO, at_once: 4 };
 pub(crate) const REPAIR: AuditOptions = AuditOptions { repair: true, ..LOOK };
 
 const PLACES: [&str; 7] = ["b", "c", "e", "l", "q", "r", "u"];

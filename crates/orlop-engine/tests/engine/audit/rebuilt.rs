@@ -8,6 +8,7 @@ use orlop_engine::{MountFrom, PutManifest};
 
 use super::{PLACES, REPAIR, audit, is_sound};
 use crate::collect::EAGER;
+use crate::counting::counted;
 use crate::fixture::{
     image_of, index_of, keys, new_store, open, push_blob, push_image, repository, tagged,
 };
@@ -59,12 +60,28 @@ async fn filled() -> Environment {
     store
 }
 
+#[tokio::test]
+async fn opening_reads_one_record_whatever_the_store_holds() {
+    let (store, counts) = counted().await;
+    for images in [0, 1, 30] {
+        let registry = open(store.clone()).await;
+        for n in 0..images {
+            push_image(&repository(&registry, &format!("r{n}")), &format!("{n}"), &["v1"]).await;
+        }
+        counts.take();
+        open(store.clone()).await;
+        assert_eq!(counts.take(), (1, 0));
+    }
+}
+
 /// A kind of key, and which keys are of it.
 type Index = (&'static str, fn(&str) -> bool);
 
 const INDEXES: [Index; 6] = [
     ("edges of blobs", |key| key.starts_with("e/")),
-    ("edges of children", |key| key.starts_with("r/") && key.contains("/e/") && key.contains("/i.")),
+    ("edges of children", |key| {
+        key.starts_with("r/") && key.contains("/e/") && key.contains("/i.")
+    }),
     ("edges of tags", |key| key.starts_with("r/") && key.contains("/e/") && key.contains("/t.")),
     ("edges of subjects", |key| key.starts_with("r/") && key.contains("/s/")),
     ("repositories", |key| key.starts_with("c/")),
@@ -80,8 +97,7 @@ async fn every_index_comes_back_byte_for_byte() {
     assert_eq!(everything(&store).await, before);
     let all: [Index; 1] = [("all of them", |key| INDEXES.iter().any(|(_, is_of)| is_of(key)))];
     for (what, is_of) in INDEXES.iter().chain(&all) {
-        let gone: Vec<Key> =
-            before.keys().filter(|key| is_of(key.as_str())).cloned().collect();
+        let gone: Vec<Key> = before.keys().filter(|key| is_of(key.as_str())).cloned().collect();
         assert!(gone.len() >= 3, "{what}: {gone:?}");
         store.records.clear(&gone).await.unwrap();
         assert!(!audit(&store, &super::LOOK).await.is_sound(), "{what}");

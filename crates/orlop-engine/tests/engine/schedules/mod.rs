@@ -1,6 +1,7 @@
 //! The engine's own code under schedules that a seed decides: pushers, deleters, collectors and
 //! auditors, each call to the store a step, with crashes, lost answers and requests that come late.
 
+mod liar;
 mod stepped;
 mod tags;
 mod world;
@@ -13,6 +14,7 @@ use futures::FutureExt;
 use orlop_backend::Environment;
 use orlop_engine::ScrubOptions;
 
+use self::liar::lied_to;
 use self::stepped::{Stage, stepped};
 use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
 use crate::fixture::open;
@@ -27,6 +29,8 @@ struct Plan {
     collectors: usize,
     auditors: usize,
     scrubbers: usize,
+    /// Scrubbers that take blobs for damaged which are not, and put them out of service.
+    quarantiners: usize,
     /// One in so many changes gets lost or comes late.
     trouble: usize,
     /// Whether somebody dies in the middle.
@@ -70,7 +74,16 @@ fn run(seed: u64, plan: Plan) -> usize {
     for _ in 0..plan.scrubbers {
         tasks.push(Box::pin(scrubber(&store, &stage)));
     }
-    play(&stage, tasks, plan.crashes, || told.check(&store));
+    for _ in 0..plan.quarantiners {
+        tasks.push(Box::pin(quarantiner(&store, &stage)));
+    }
+    if plan.quarantiners > 0 {
+        play(&stage, tasks, plan.crashes, || {});
+        told.heal(&store);
+    } else {
+        play(&stage, tasks, plan.crashes, || told.check(&store));
+    }
+    told.check(&store);
     if plan.auditors > 0 {
         check_sound(&store);
         told.check(&store);
@@ -94,6 +107,15 @@ async fn scrubber(store: &Environment, stage: &Arc<Stage>) {
     for _ in 0..2 {
         let scrubbed = registry.scrub(&ScrubOptions::default(), &()).await.unwrap();
         assert!(scrubbed.is_sound() && scrubbed.doubts.count == 0, "{scrubbed:?}");
+    }
+}
+
+/// Takes what is whole out of service, now and then.
+async fn quarantiner(store: &Environment, stage: &Arc<Stage>) {
+    let registry = open(lied_to(stepped(store, stage), stage)).await;
+    for _ in 0..4 {
+        let options = ScrubOptions { quarantine: true, ..ScrubOptions::default() };
+        let _ = registry.scrub(&options, &()).await; // a lost answer ends a run
     }
 }
 
@@ -142,6 +164,7 @@ const NOBODY: Plan = Plan {
     collectors: 0,
     auditors: 0,
     scrubbers: 0,
+    quarantiners: 0,
     trouble: 0,
     crashes: false,
 };
@@ -217,4 +240,16 @@ fn a_scrub_finds_nothing_beside_all_of_it() {
 #[test]
 fn a_scrub_finds_nothing_beside_tags_and_indexes() {
     many(Plan { trouble: 30, crashes: true, ..SCRUBBED }, tags::run);
+}
+
+const QUARANTINED: Plan = Plan { collectors: 1, quarantiners: 1, ..QUIET };
+
+#[test]
+fn a_quarantine_costs_no_repository_a_blob() {
+    many(QUARANTINED, run);
+}
+
+#[test]
+fn a_quarantine_with_crashes_lost_answers_and_late_requests() {
+    many(Plan { trouble: 30, crashes: true, ..QUARANTINED }, run);
 }

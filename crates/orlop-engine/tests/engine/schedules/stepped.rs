@@ -162,9 +162,9 @@ impl Records for SteppedRecords {
         self.inner.raw(key).await
     }
 
-    async fn remove_raw(&self, key: &Key, found: &Bytes) -> Result<Removal> {
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
         let (inner, key, found) = (self.inner.clone(), key.clone(), found.clone());
-        self.stage.act(async move { inner.remove_raw(&key, &found).await }).await
+        self.stage.act(async move { inner.swap_raw(&key, &found, value).await }).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

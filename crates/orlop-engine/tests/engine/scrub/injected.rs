@@ -115,9 +115,14 @@ async fn files_that_change_places_are_found_and_named() {
             fs::write(root.join(other), &in_one).unwrap();
             let scrubbed = scrub(&registry).await;
             assert!(!scrubbed.is_sound(), "{} and {}", one.display(), other.display());
-            for file in [one, other] {
-                assert!(names(&scrubbed, file), "{}: {scrubbed:#?}", file.display());
-            }
+            // Whose record cannot be read, his bytes cannot be looked for.
+            let is_extent = |file: &Path| file.starts_with("extents");
+            let named = [one, other].map(|file| names(&scrubbed, file));
+            let is_found = match is_extent(one) == is_extent(other) {
+                true => named == [true, true],
+                false => named != [false, false],
+            };
+            assert!(is_found, "{} and {}: {scrubbed:#?}", one.display(), other.display());
             fs::write(root.join(one), in_one).unwrap();
             fs::write(root.join(other), in_other).unwrap();
         }

@@ -1,6 +1,8 @@
 //! The scrub: damage is made behind the engine's back, found and named.
 
+mod aside;
 mod injected;
+mod inventory;
 mod online;
 mod quarantine;
 mod repair;

@@ -22,7 +22,8 @@ pub(super) async fn quarantine(registry: &Registry) -> Scrubbed {
 /// The file that holds these bytes.
 pub(super) fn file_of(root: &Path, content: &str) -> PathBuf {
     let read = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    let mut files = read(&root.join("extents")).flat_map(|folder| read(&folder).collect::<Vec<_>>());
+    let mut files =
+        read(&root.join("extents")).flat_map(|folder| read(&folder).collect::<Vec<_>>());
     files.find(|file| fs::read(file).unwrap() == content.as_bytes()).expect("an extent")
 }
 

@@ -33,11 +33,8 @@ async fn blobs_are_put_back_wherever_they_were() {
             fs::write(file_of(directory.path(), content), damage).unwrap();
         }
         fs::remove_file(file_of(directory.path(), "announced")).unwrap();
-        let found = if is_quarantined {
-            quarantine(&registry).await
-        } else {
-            scrub(&registry).await
-        };
+        let found =
+            if is_quarantined { quarantine(&registry).await } else { scrub(&registry).await };
         assert_eq!(found.damaged(), 4);
         let repaired = repair(&registry, &source).await;
         assert_eq!(repaired.damaged(), 4, "{repaired:#?}");
