@@ -21,6 +21,7 @@ mod interruptions;
 mod manifests;
 mod mounts;
 mod names;
+mod quarantine;
 mod referrers;
 mod refused_chunks;
 mod refused_manifests;

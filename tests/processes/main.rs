@@ -37,4 +37,5 @@ mod leftovers;
 mod misuse;
 mod proxied;
 mod redirects;
+mod scrubs;
 mod twins;

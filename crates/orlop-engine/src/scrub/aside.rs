@@ -25,7 +25,7 @@ impl Scrubber<'_> {
     /// candidates and notes stay as they are: nobody can pull anything by them, and as long as a
     /// session is there, nobody takes its extent for an orphan.
     pub(super) async fn remedy_record(&self, place: &Place, key: &Key) -> Result<Outcome> {
-        if !self.options.quarantine && self.options.source.is_none() {
+        if !self.acts() {
             return Ok((None, String::new()));
         }
         let fence = || Ok::<_, crate::Error>(Text(self.store().random_id()?));
@@ -58,18 +58,19 @@ impl Scrubber<'_> {
                 }
             }
             Place::Manifest(name, digest) => {
-                let found = self.in_source(name, digest).await;
-                if found.is_err() && !self.options.quarantine {
-                    return Ok((None, format!("; not repaired: {}", found.unwrap_err())));
-                }
+                let found = match self.in_source(name, digest).await {
+                    Ok(manifest) => Some(manifest),
+                    Err(_) if self.options.quarantine => None,
+                    Err(reason) => return Ok((None, format!("; not repaired: {reason}"))),
+                };
                 let mut empty = ManifestState::empty();
                 empty.header.fenced.push(fence()?);
                 if self.set_aside(key, &empty).await?.is_none() {
                     return Ok(outcome(None));
                 }
                 match found {
-                    Ok(manifest) => self.put_back(name, &manifest).await,
-                    Err(_) => Ok(outcome(Some(Remedy::Quarantined))),
+                    Some(manifest) => self.put_back(name, &manifest).await,
+                    None => Ok(outcome(Some(Remedy::Quarantined))),
                 }
             }
             Place::Tag(..) if self.options.quarantine => {

@@ -43,6 +43,17 @@ impl Scrubber<'_> {
             let Some(now) = now.filter(|now| now.state.extent() == Some(extent)) else {
                 continue;
             };
+            // What was read wrong once may be the fault of the way to it, or of this machine's
+            // memory: nothing is done about it that is not so twice.
+            let is_certain = kind != DamageKind::Bytes
+                || !self.acts()
+                || self.loss(digest, extent, now.state.size, done).await?.is_some();
+            if !is_certain {
+                done.blobs += 1;
+                let reason = format!("blob {digest}: {reason}, but not when it was read again");
+                done.doubt(key.clone(), reason);
+                return Ok(());
+            }
             let affected = self.affected_by(place).await?;
             let (remedy, said) = self.remedy(digest, key, &now.state, kind).await?;
             let (key, reason) = (key.clone(), format!("blob {digest}: {reason}{said}"));

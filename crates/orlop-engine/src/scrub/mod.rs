@@ -188,6 +188,11 @@ impl Scrubber<'_> {
         &self.registry.shared.store
     }
 
+    /// Whether it changes anything at all.
+    fn acts(&self) -> bool {
+        self.options.quarantine || self.options.source.is_some()
+    }
+
     /// Whether something is missed for the first time, as far as this run remembers.
     fn is_news(&self, key: &Key) -> bool {
         let mut missed = lock(&self.missed);

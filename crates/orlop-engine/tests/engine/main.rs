@@ -9,6 +9,7 @@ mod counting;
 mod fixture;
 mod late_seals;
 mod leftovers;
+mod liar;
 mod lists;
 mod lost_answers;
 mod manifests;

@@ -1,7 +1,6 @@
 //! The engine's own code under schedules that a seed decides: pushers, deleters, collectors and
 //! auditors, each call to the store a step, with crashes, lost answers and requests that come late.
 
-mod liar;
 mod stepped;
 mod tags;
 mod world;
@@ -14,10 +13,10 @@ use futures::FutureExt;
 use orlop_backend::Environment;
 use orlop_engine::ScrubOptions;
 
-use self::liar::lied_to;
 use self::stepped::{Stage, stepped};
 use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
 use crate::fixture::open;
+use crate::liar::lied_to;
 
 type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
 
@@ -112,7 +111,8 @@ async fn scrubber(store: &Environment, stage: &Arc<Stage>) {
 
 /// Takes what is whole out of service, now and then.
 async fn quarantiner(store: &Environment, stage: &Arc<Stage>) {
-    let registry = open(lied_to(stepped(store, stage), stage)).await;
+    let dice = stage.clone();
+    let registry = open(lied_to(stepped(store, stage), move || dice.dice.one_in(2))).await;
     for _ in 0..4 {
         let options = ScrubOptions { quarantine: true, ..ScrubOptions::default() };
         let _ = registry.scrub(&options, &()).await; // a lost answer ends a run

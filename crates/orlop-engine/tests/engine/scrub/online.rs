@@ -1,13 +1,15 @@
 //! A scrub beside others: what goes while it is read is no finding.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use orlop_engine::{Registry, ScrubCheckpoint, ScrubObserver, ScrubProgress};
+use orlop_engine::{Registry, ScrubCheckpoint, ScrubObserver, ScrubOptions, ScrubProgress};
 
 use super::strict;
 use crate::collect::EAGER;
-use crate::fixture::{new_store, open, push_image, repository};
+use crate::fixture::{new_store, open, push_image, read_blob, repository, sha256};
+use crate::liar::lied_to;
 
 /// Deletes an image, collects, and perhaps pushes it again, in the middle of the first blob.
 #[derive(Debug)]
@@ -59,4 +61,19 @@ async fn a_blob_that_goes_or_is_pushed_again_is_no_finding() {
             assert!(scrubbed.is_sound() && scrubbed.doubts.count == 0, "{scrubbed:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_read_wrong_once_is_a_doubt_and_nothing_is_done_about_it() {
+    let store = new_store().await;
+    let registry = open(store.clone()).await;
+    let a = repository(&registry, "a");
+    push_image(&a, "layer", &["v1"]).await;
+    let has_lied = AtomicBool::new(false);
+    let liar = lied_to(store, move || !has_lied.swap(true, Ordering::Relaxed));
+    let options = ScrubOptions { quarantine: true, ..strict() };
+    let scrubbed = open(liar).await.scrub(&options, &()).await.unwrap();
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    assert_eq!((scrubbed.blobs, scrubbed.bytes, scrubbed.doubts.count), (1, 10, 1));
+    assert_eq!(read_blob(&a, &sha256(b"layer")).await.unwrap(), "layer");
 }

@@ -1,5 +1,6 @@
 //! A medium that gives other bytes than it was given, now and then, to one of those who read.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,24 @@ use orlop_backend::{
     ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, Result,
 };
 
-use super::stepped::Stage;
-
-/// The same store for who cannot trust what he reads.
-pub(crate) fn lied_to(store: Environment, stage: &Arc<Stage>) -> Environment {
-    let extents = Arc::new(Liar { inner: store.extents.clone(), stage: stage.clone() });
+/// The same store for who cannot trust what he reads, whenever `lies` says so.
+pub(crate) fn lied_to(
+    store: Environment,
+    lies: impl Fn() -> bool + Send + Sync + 'static,
+) -> Environment {
+    let extents = Arc::new(Liar { inner: store.extents.clone(), lies: Box::new(lies) });
     Environment { extents, ..store }
 }
 
-#[derive(Debug)]
 struct Liar {
     inner: Arc<dyn Extents>,
-    stage: Arc<Stage>,
+    lies: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Liar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Liar").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
@@ -34,7 +41,7 @@ impl Extents for Liar {
 
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
         let bytes = self.inner.read(id, range).await?;
-        if !self.stage.dice.one_in(2) {
+        if !(self.lies)() {
             return Ok(bytes);
         }
         let lie = |piece: Bytes| piece.iter().map(|byte| byte ^ 1).collect::<Bytes>();
