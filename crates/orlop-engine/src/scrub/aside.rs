@@ -52,10 +52,11 @@ impl Scrubber<'_> {
                 if self.set_aside(key, &dead).await?.is_none() {
                     return Ok(outcome(None));
                 }
-                match is_there {
-                    true => self.restore_blob(digest).await,
-                    false => Ok(outcome(Some(Remedy::Quarantined))),
+                if !is_there {
+                    return Ok(outcome(Some(Remedy::Quarantined)));
                 }
+                let tried = self.restore_blob(digest).await;
+                self.tried(tried, Some(Remedy::Quarantined)).await
             }
             Place::Manifest(name, digest) => {
                 let found = match self.in_source(name, digest).await {
@@ -69,7 +70,10 @@ impl Scrubber<'_> {
                     return Ok(outcome(None));
                 }
                 match found {
-                    Some(manifest) => self.put_back(name, &manifest).await,
+                    Some(manifest) => {
+                        let tried = self.put_back(name, &manifest).await;
+                        self.tried(tried, Some(Remedy::Quarantined)).await
+                    }
                     None => Ok(outcome(Some(Remedy::Quarantined))),
                 }
             }

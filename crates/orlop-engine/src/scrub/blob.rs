@@ -55,7 +55,8 @@ impl Scrubber<'_> {
                 return Ok(());
             }
             let affected = self.affected_by(place).await?;
-            let (remedy, said) = self.remedy(digest, key, &now.state, kind).await?;
+            let tried = self.remedy(digest, key, &now.state, kind).await;
+            let (remedy, said) = self.tried(tried, None).await?;
             let (key, reason) = (key.clone(), format!("blob {digest}: {reason}{said}"));
             done.damage(Damage { kind, key, reason, affected, remedy });
             return Ok(());
@@ -78,7 +79,8 @@ impl Scrubber<'_> {
             return Ok(());
         }
         let kind = DamageKind::Quarantined;
-        let (remedy, said) = self.remedy(digest, key, blob, kind).await?;
+        let tried = self.remedy(digest, key, blob, kind).await;
+        let (remedy, said) = self.tried(tried, None).await?;
         let reason = format!("blob {digest}: it is quarantined, with extent {extent}{said}");
         done.damage(Damage { kind, key: key.clone(), reason, affected, remedy });
         Ok(())
@@ -135,9 +137,9 @@ impl Scrubber<'_> {
         if is_torn {
             return Ok((DamageKind::Bytes, reason));
         }
-        match self.is_reachable().await? {
-            true => Ok((DamageKind::Unread, reason)),
-            false => Err(Error::from(error)),
+        if self.is_reachable().await? {
+            return Ok((DamageKind::Unread, reason));
         }
+        Err(Error::from(error))
     }
 }

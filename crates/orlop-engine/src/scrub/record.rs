@@ -165,7 +165,10 @@ impl Scrubber<'_> {
                 // Before it is put aside.
                 let affected = self.affected_by(place).await?;
                 let (remedy, said) = match kind {
-                    DamageKind::Record => self.remedy_record(place, key).await?,
+                    DamageKind::Record => {
+                        let tried = self.remedy_record(place, key).await;
+                        self.tried(tried, None).await?
+                    }
                     _ => (None, String::new()),
                 };
                 let reason = format!("{reason}{said}");
@@ -212,7 +215,8 @@ impl Scrubber<'_> {
         let affected = self.affected_by(place).await?;
         let (remedy, said) = match place {
             Place::Manifest(name, digest) if layout::manifest(name, digest)? == key => {
-                self.restore(name, digest).await?
+                let tried = self.restore(name, digest).await;
+                self.tried(tried, None).await?
             }
             _ => (None, String::new()),
         };

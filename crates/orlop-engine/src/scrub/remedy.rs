@@ -5,7 +5,7 @@ use orlop_backend::{ExtentId, Key, Swap};
 use orlop_oci::Digest;
 
 use super::{DamageKind, Remedy, Scrubber};
-use crate::repository::{ATTEMPTS, contended};
+use crate::repository::ATTEMPTS;
 use crate::state::BlobState;
 use crate::{ErrorKind, Repository, Result, layout};
 
@@ -23,16 +23,17 @@ impl Scrubber<'_> {
     ) -> Result<Outcome> {
         let mut said = String::new();
         if self.options.source.is_some() {
-            match self.repair(digest, blob).await? {
-                None => return Ok((Some(Remedy::Repaired), said)),
-                Some(reason) => said = format!("; not repaired: {reason}"),
+            match self.repair(digest, blob).await {
+                Ok(None) => return Ok((Some(Remedy::Repaired), said)),
+                Ok(Some(reason)) => said = format!("; not repaired: {reason}"),
+                Err(error) => said = self.tried(Err(error), None).await?.1,
             }
         }
         // What could not be read now may be read tomorrow, and nobody was given wrong bytes.
         if self.options.quarantine
             && kind != DamageKind::Unread
             && let Some(extent) = blob.extent()
-            && self.quarantine(digest, key, extent).await?
+            && self.quarantine(key, extent).await?
         {
             return Ok((Some(Remedy::Quarantined), said));
         }
@@ -44,7 +45,7 @@ impl Scrubber<'_> {
     /// An extent never changes, so it does not matter who else has stored the record since the
     /// bytes were read, as long as it names this extent. A collector that has condemned the blob
     /// finds another record than it expects, and looks again.
-    async fn quarantine(&self, digest: &Digest, key: &Key, extent: ExtentId) -> Result<bool> {
+    async fn quarantine(&self, key: &Key, extent: ExtentId) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             let Some(current) = self.store().get::<BlobState>(key).await? else {
                 return Ok(false);
@@ -58,7 +59,21 @@ impl Scrubber<'_> {
                 Swap::Conflict => {}
             }
         }
-        Err(contended(format_args!("blob {digest}")))
+        Ok(false) // others store it all the time
+    }
+
+    /// What was tried and failed is told of and stops nothing, as long as the store answers.
+    pub(super) async fn tried(
+        &self,
+        tried: Result<Outcome>,
+        remedy: Option<Remedy>,
+    ) -> Result<Outcome> {
+        match tried {
+            Err(error) if self.is_reachable().await? => {
+                Ok((remedy, format!("; not repaired: {error}")))
+            }
+            tried => tried,
+        }
     }
 
     /// Puts a blob from the source in the place of its bad extent, with the one swap that ends an
@@ -107,13 +122,6 @@ impl Scrubber<'_> {
             Ok(_) => Ok(None),
             Err(error) if error.kind() == ErrorKind::DigestInvalid => {
                 Ok(Some(format!("the source has other bytes: {error}")))
-            }
-            // Somebody else pushed it, or gave this upload up; a later scrub finds out.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::UploadUnknown)
-                    && self.is_reachable().await? =>
-            {
-                Ok(Some(error.to_string()))
             }
             Err(error) => Err(error),
         }

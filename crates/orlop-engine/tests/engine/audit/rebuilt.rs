@@ -19,9 +19,10 @@ async fn everything(store: &Environment) -> BTreeMap<Key, Option<Bytes>> {
     for place in PLACES.iter().chain(&["n"]) {
         for key in keys(store, place).await {
             let is_marker = store.records.raw(&key).await.unwrap().unwrap().is_empty();
-            let value = match is_marker {
-                true => None,
-                false => Some(store.records.get(&key).await.unwrap().unwrap().value),
+            let value = if is_marker {
+                None
+            } else {
+                Some(store.records.get(&key).await.unwrap().unwrap().value)
             };
             all.insert(key, value);
         }

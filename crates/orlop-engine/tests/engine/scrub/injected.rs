@@ -118,9 +118,10 @@ async fn files_that_change_places_are_found_and_named() {
             // Whose record cannot be read, his bytes cannot be looked for.
             let is_extent = |file: &Path| file.starts_with("extents");
             let named = [one, other].map(|file| names(&scrubbed, file));
-            let is_found = match is_extent(one) == is_extent(other) {
-                true => named == [true, true],
-                false => named != [false, false],
+            let is_found = if is_extent(one) == is_extent(other) {
+                named == [true, true]
+            } else {
+                named != [false, false]
             };
             assert!(is_found, "{} and {}: {scrubbed:#?}", one.display(), other.display());
             fs::write(root.join(one), in_one).unwrap();
