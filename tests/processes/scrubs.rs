@@ -112,7 +112,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
         if let Some(found) = found() {
             break found;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "no checkpoint");
+        assert!(started.elapsed() < Duration::from_mins(1), "no checkpoint");
         thread::sleep(Duration::from_millis(20));
     };
     slow.kill().expect("killed");

@@ -1,6 +1,7 @@
 //! The scrub: damage is made behind the engine's back, found and named.
 
 mod aside;
+mod bucket;
 mod injected;
 mod inventory;
 mod online;
