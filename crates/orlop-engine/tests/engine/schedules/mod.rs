@@ -14,7 +14,7 @@ use orlop_backend::Environment;
 use orlop_engine::ScrubOptions;
 
 use self::stepped::{Stage, stepped};
-use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
+use self::world::{EAGER, REPAIR, Told, check_clean, check_sound, heal};
 use crate::fixture::open;
 use crate::liar::lied_to;
 
@@ -78,7 +78,7 @@ fn run(seed: u64, plan: Plan) -> usize {
     }
     if plan.quarantiners > 0 {
         play(&stage, tasks, plan.crashes, || {});
-        told.heal(&store);
+        heal(&store);
     } else {
         play(&stage, tasks, plan.crashes, || told.check(&store));
     }
