@@ -22,6 +22,7 @@ mod interruptions;
 mod manifests;
 mod mounts;
 mod names;
+mod quarantine;
 mod referrers;
 mod refused_chunks;
 mod refused_manifests;

@@ -38,4 +38,5 @@ mod many_clients;
 mod misuse;
 mod proxied;
 mod redirects;
+mod scrubs;
 mod twins;

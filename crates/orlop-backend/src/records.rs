@@ -29,6 +29,17 @@ pub trait Records: Debug + Send + Sync {
     /// The record under `key`.
     async fn get(&self, key: &Key) -> Result<Option<Record>>;
 
+    /// What is stored under `key`, as it is stored: a record with its envelope, a marker (which
+    /// has no bytes), or whatever a failing medium has made of them. For who inspects damage;
+    /// nothing that comes from here may be trusted.
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>>;
+
+    /// Stores `value` if what is stored under `key` is still exactly `found`, which
+    /// [`Records::raw`] gave; otherwise changes nothing and answers [`Swap::Conflict`]. So a record
+    /// that cannot be read can be replaced, which no other call does, and one that was replaced
+    /// meanwhile cannot be hit: no two writes store the same bytes.
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap>;
+
     /// Stores `value` (at most [`Record::VALUE_BYTES_MAX`] bytes) if the record is as `expected`;
     /// otherwise changes nothing and answers [`Swap::Conflict`].
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap>;
@@ -128,4 +139,6 @@ pub struct Entry {
     pub key: Key,
     /// When it was stored, by the store's own clock.
     pub modified: SystemTime,
+    /// Bytes that are stored under it, a record's envelope included; 0 for a marker.
+    pub len: u64,
 }

@@ -1,8 +1,8 @@
 //! The backend contract as tests that anyone can run on a backend of their own.
 //!
-//! Each clause is a plain `async fn` in [`records`] or [`extents`] whose name is the sentence that
-//! it proves. A backend says in a [`Subject`] how it is opened, and [`contract!`] stamps one
-//! `#[test]` per clause:
+//! Each clause is a plain `async fn` in [`records`], [`damage`] or [`extents`] whose name is the
+//! sentence that it proves. A backend says in a [`Subject`] how it is opened, and [`contract!`]
+//! stamps one `#[test]` per clause:
 //!
 //! ```
 //! use orlop_backend::{Environment, Key};
@@ -26,6 +26,7 @@
 //! orlop_contract::run(orlop_contract::records::a_stale_swap_loses(&subject));
 //! ```
 
+pub mod damage;
 pub mod extents;
 pub mod records;
 
@@ -87,6 +88,10 @@ macro_rules! contract {
             a_damaged_record_is_neither_a_value_nor_absent
             values_may_be_empty_or_large
             segments_may_be_long
+        ]);
+        $crate::contract!(@clauses $subject, damage: [
+            what_is_stored_can_be_looked_at_as_it_is
+            a_damaged_record_can_be_replaced_if_it_is_the_one_that_was_found
         ]);
         $crate::contract!(@clauses $subject, extents: [
             a_sealed_extent_reads_back

@@ -308,11 +308,11 @@ pub async fn segments_may_be_long(subject: &dyn Subject) {
     assert_eq!(list(&*records, &deep.parent().expect("a parent"), None).await, ["m", &long]);
 }
 
-fn prefix() -> Prefix {
+pub(crate) fn prefix() -> Prefix {
     Prefix::new(["p", "q"]).expect("valid")
 }
 
-fn key(name: &str) -> Key {
+pub(crate) fn key(name: &str) -> Key {
     prefix().key(name).expect("valid")
 }
 
@@ -325,18 +325,18 @@ async fn mark_all(records: &dyn Records, names: &[String]) {
     records.mark(&keys).await.expect("marked");
 }
 
-async fn get(records: &dyn Records, key: &Key) -> Option<Record> {
+pub(crate) async fn get(records: &dyn Records, key: &Key) -> Option<Record> {
     records.get(key).await.expect("a readable record")
 }
 
-async fn create(records: &dyn Records, key: &Key, value: &'static str) -> Version {
+pub(crate) async fn create(records: &dyn Records, key: &Key, value: &'static str) -> Version {
     match records.swap(key, Expected::Absent, value.into()).await.expect("an answer") {
         Swap::Stored(version) => version,
         Swap::Conflict => panic!("{key} exists already"),
     }
 }
 
-async fn update(
+pub(crate) async fn update(
     records: &dyn Records,
     key: &Key,
     version: &Version,
@@ -349,7 +349,11 @@ async fn update(
     }
 }
 
-async fn list(records: &dyn Records, prefix: &Prefix, after: Option<&str>) -> Vec<String> {
+pub(crate) async fn list(
+    records: &dyn Records,
+    prefix: &Prefix,
+    after: Option<&str>,
+) -> Vec<String> {
     first(records, prefix, after, usize::MAX).await
 }
 

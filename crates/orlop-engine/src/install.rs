@@ -20,26 +20,29 @@ impl Repository {
     /// died, and is being deleted.
     ///
     /// `current` is the blob's record, read before the extent was sealed: good enough to expect
-    /// in a swap, and too old to be relied on.
+    /// in a swap, and too old to be relied on. `bad` is an extent that is known not to have the
+    /// blob's bytes, though its record says so; one that is quarantined need not be named.
     pub(crate) async fn install(
         &self,
         verified: Verified,
         extent: ExtentId,
         mut current: Option<Stored<BlobState>>,
+        bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
         let digest = *verified.digest();
         let key = layout::blob(&digest)?;
         if current.as_ref().is_some_and(|blob| blob.state.extent().is_some()) {
             current = self.store().get::<BlobState>(&key).await?;
         }
-        let mut attempted = false;
+        let (mut attempted, mut has_links) = (false, false);
         for _ in 0..ATTEMPTS {
-            match current.as_ref().and_then(|blob| blob.state.extent()) {
+            let present = current.as_ref().and_then(|blob| blob.state.extent());
+            match present.filter(|present| bad != Some(*present)) {
                 // Ours: a swap can win and still be told that it lost.
                 Some(own) if own == extent => return Ok(descriptor(&verified)),
                 Some(_) => {
                     if let Some(current) = current
-                        && self.adopt(&verified, current, extent).await?
+                        && self.adopt(&verified, current, extent, has_links).await?
                     {
                         return Ok(descriptor(&verified));
                     }
@@ -55,10 +58,15 @@ impl Repository {
                         self.discard_upload(extent).await?;
                         return Err(given_up(extent));
                     }
+                    has_links = self.inherit(&state, extent).await?;
                     attempted = true;
+                    let replaced = state.clone();
                     let state = state.installed(extent, verified.size(), self.name.clone());
                     match self.store().swap(&key, version.as_ref(), &state).await? {
-                        Swap::Stored(_) => return Ok(descriptor(&verified)),
+                        Swap::Stored(_) => {
+                            self.inherit(&replaced, extent).await?;
+                            return Ok(descriptor(&verified));
+                        }
                         Swap::Conflict => {}
                     }
                 }
@@ -76,13 +84,45 @@ impl Repository {
         verified: &Verified,
         current: Stored<BlobState>,
         uploaded: ExtentId,
+        has_links: bool,
     ) -> Result<bool> {
         let held = self.relied_on(verified.digest(), current, Reliance::Lease).await?;
         let Some(blob) = held else {
             return Ok(false);
         };
         self.link(&blob).await?;
+        if has_links {
+            self.shared.store.clear(&self.shared.store.links(uploaded).await?).await?;
+        }
         self.discard_upload(uploaded).await?;
+        Ok(true)
+    }
+
+    /// Makes an extent visible wherever the one was that it is to replace; `false` if there is
+    /// none to replace.
+    ///
+    /// **Before the swap**, so that at no moment a repository lacks what it had: a link to an
+    /// extent that is not the blob's says nothing. If the swap is never made, the links go with
+    /// the extent, to which its session leads a collector. **And once more after it**, for who
+    /// mounted the blob meanwhile: he read its record before it was quarantined, and made his
+    /// link when the others had been copied. One that comes later still is as one to a blob that
+    /// was deleted and pushed again: its repository is told that the blob is unknown, and pushes.
+    ///
+    /// A link that is leaving is copied as one that stays: its delete may still be refused, and
+    /// then a manifest needs it. If it is not, the blob stays visible where it was just deleted.
+    async fn inherit(&self, replaced: &BlobState, extent: ExtentId) -> Result<bool> {
+        let Some(old) = replaced.kept() else {
+            return Ok(false);
+        };
+        let heir = replaced.clone().installed(extent, replaced.size, self.name.clone());
+        if let Some(home) = &replaced.home {
+            self.sibling(home.clone()).link(&heir).await?;
+        }
+        for link in self.store().links(old).await? {
+            if let Some(name) = layout::unflat(link.name()) {
+                self.sibling(name).link(&heir).await?;
+            }
+        }
         Ok(true)
     }
 

@@ -14,6 +14,7 @@
 //! r/<repo>/s/<subject>/<manifest>.<inc>      marker  edge: a manifest is about a subject
 //! q/<0-f>/<id>                               record  candidate for collection
 //! n/<0-f>/<hash>                             record  manifest that nothing kept
+//! x/<0-f>/<hash>                             record  bytes of a record that could not be read
 //! ```
 //!
 //! `<blob>`, `<manifest>`, `<index>` and `<subject>` are digests as `<alg>-<hex>`; `<aa>` are the
@@ -22,7 +23,8 @@
 //! the manifest that makes the edge, or for a tag of the one that it is on; `<life>` is the
 //! incarnation of the tag itself. An edge counts if, and only if, those records hold these
 //! incarnations now. So an edge that is left over means nothing, and deleting one late can never
-//! hit a newer one. `<hash>` is the SHA-256 of repository and digest of the manifest.
+//! hit a newer one. `<hash>` is the SHA-256 of repository and digest of the manifest, or of the
+//! key and the bytes of the record that could not be read.
 
 mod place;
 
@@ -183,6 +185,18 @@ pub(crate) fn untagged(repository: &RepositoryName, manifest: &Digest) -> Result
     Ok(Key::new([UNTAGGED, &hash[..1], &hash])?)
 }
 
+/// Where the bytes of a record are kept that could not be read: the same for the same bytes.
+pub(crate) fn aside(key: &Key, bytes: &[u8]) -> Result<Key> {
+    let hash = Digest::of(Algorithm::Sha256, &[key.as_str().as_bytes(), b"\n", bytes].concat());
+    let hash = hash.encoded();
+    Ok(Key::new([ASIDE, &hash[..1], &hash])?)
+}
+
+/// Every record that could not be read.
+pub(crate) fn asides() -> Result<Prefix> {
+    Ok(Prefix::new([ASIDE])?)
+}
+
 /// Where the manifests are named that nothing kept.
 pub(crate) fn all_untagged() -> Result<Vec<Prefix>> {
     shards(UNTAGGED)
@@ -190,6 +204,24 @@ pub(crate) fn all_untagged() -> Result<Vec<Prefix>> {
 
 fn shards(place: &str) -> Result<Vec<Prefix>> {
     (0..16).map(|shard| Ok(Prefix::new([place, &format!("{shard:x}")])?)).collect()
+}
+
+/// Where the records of blobs are, so that each place is listed on one level.
+pub(crate) fn blob_shards() -> Result<Vec<Prefix>> {
+    let shards = Algorithm::ALL
+        .into_iter()
+        .flat_map(|algorithm| (0..=u8::MAX).map(move |shard| (algorithm, format!("{shard:02x}"))));
+    shards.map(|(algorithm, shard)| Ok(Prefix::new(["b", algorithm.as_str(), &shard])?)).collect()
+}
+
+/// Everything of a repository but that it exists.
+pub(crate) fn contents_of(repository: &RepositoryName) -> Result<Prefix> {
+    Ok(Prefix::new(["r", &flat(repository)])?)
+}
+
+/// The inverse of [`Key::as_str`].
+pub(crate) fn parse(key: &str) -> Result<Key> {
+    Ok(Key::new(key.split('/'))?)
 }
 
 /// Every record of a blob.
@@ -227,6 +259,7 @@ pub(crate) fn unflat(segment: &str) -> Option<RepositoryName> {
     segment.replace('!', "/").parse().ok()
 }
 
+const ASIDE: &str = "x";
 const CANDIDATES: &str = "q";
 const UNTAGGED: &str = "n";
 

@@ -27,6 +27,7 @@ mod references;
 mod referrers;
 mod registry;
 mod repository;
+mod scrub;
 mod state;
 mod store;
 mod tag;
@@ -45,4 +46,8 @@ pub use options::{Condition, Deletes, Options, PutManifest, References};
 pub use page::Page;
 pub use registry::Registry;
 pub use repository::Repository;
+pub use scrub::{
+    Affected, Damage, DamageKind, Doubt, Remedy, ScrubCheckpoint, ScrubObserver, ScrubOptions,
+    ScrubProgress, Scrubbed, Source,
+};
 pub use upload::{Upload, UploadId};

@@ -91,7 +91,7 @@ impl Repository {
         Ok(false)
     }
 
-    fn sibling(&self, name: RepositoryName) -> Repository {
+    pub(crate) fn sibling(&self, name: RepositoryName) -> Repository {
         Repository { shared: self.shared.clone(), name }
     }
 }

@@ -98,7 +98,11 @@ impl Repository {
             Some(blob) if self.keeps(&blob).await? => Some(blob),
             _ => None,
         };
+        // A session leads a collection to the trash as well, which an upload leaves that took the
+        // place of a damaged extent; it has done its duty only when that is gone.
+        let has_trash = blob.as_ref().is_some_and(|blob| !blob.trash.is_empty());
         match blob.and_then(|blob| blob.extent()) {
+            Some(_) if has_trash => Ok(None),
             Some(extent) => Ok(Some(layout::upload(extent)?)),
             None if role == Role::NondistributableLayer || policy == References::Unchecked => {
                 Ok(None)

@@ -34,6 +34,8 @@ pub struct Registry {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
+    /// Tells the store apart from others.
+    pub(crate) id: String,
     pub(crate) options: Options,
 }
 
@@ -54,7 +56,7 @@ impl Registry {
                 format!("the store has layout {}, this version understands {LAYOUT}", found.layout);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let shared = Arc::new(Shared { store, options });
+        let shared = Arc::new(Shared { store, id: found.id, options });
         Ok(Self { shared })
     }
 

@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use orlop_backend::{
-    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, Key, RandomId,
-    Removal, Swap, Version,
+    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, ExtentId, Key,
+    RandomId, Removal, Swap, Version,
 };
 
-use crate::Result;
+use crate::{Result, layout};
 
 /// The records of a store as the engine's own types.
 #[derive(Clone, Debug)]
@@ -58,12 +59,37 @@ impl Store {
         Ok(self.environment.records.swap(key, expected, value).await?)
     }
 
+    /// Stores `state` in place of bytes that cannot be read, if they are still these.
+    pub(crate) async fn swap_raw<T: State>(
+        &self,
+        key: &Key,
+        found: &Bytes,
+        state: &T,
+    ) -> Result<Swap> {
+        let value = state.encode().map_err(|reason| {
+            let message = format!("record {key} cannot be stored: {reason}");
+            BackendError::new(BackendErrorKind::Misuse, message)
+        })?;
+        Ok(self.environment.records.swap_raw(key, found, value).await?)
+    }
+
     pub(crate) async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
         Ok(self.environment.records.remove(key, version).await?)
     }
 
     pub(crate) async fn mark(&self, keys: &[Key]) -> Result<()> {
         Ok(self.environment.records.mark(keys).await?)
+    }
+
+    /// Whether a marker is there.
+    pub(crate) async fn is_marked(&self, key: &Key) -> Result<bool> {
+        Ok(self.environment.records.raw(key).await?.is_some())
+    }
+
+    /// The links to an extent.
+    pub(crate) async fn links(&self, extent: ExtentId) -> Result<Vec<Key>> {
+        let links = self.environment.records.walk(&layout::links(extent)?);
+        Ok(links.map_ok(|link| link.key).try_collect().await?)
     }
 
     pub(crate) async fn clear(&self, keys: &[Key]) -> Result<()> {

@@ -218,7 +218,16 @@ impl Upload {
     /// visible, and the upload stays at its last pause. (If `claimed` has another algorithm than
     /// the upload was started with, the bytes are read once more, and a wrong digest ends the
     /// upload.)
-    pub async fn commit(mut self, claimed: &Digest) -> Result<Descriptor> {
+    pub async fn commit(self, claimed: &Digest) -> Result<Descriptor> {
+        self.commit_over(claimed, None).await
+    }
+
+    /// The same where the blob has bytes already, in an extent that is known to be `bad`.
+    pub(crate) async fn commit_over(
+        mut self,
+        claimed: &Digest,
+        bad: Option<ExtentId>,
+    ) -> Result<Descriptor> {
         self.check_whole()?;
         self.claim().await?;
         if let Stage::Sealed(named) = self.session.stage
@@ -260,7 +269,7 @@ impl Upload {
             self.repository.discard_upload(self.extent).await?;
             return Err(error);
         }
-        self.repository.install(verified, self.extent, blob).await
+        self.repository.install(verified, self.extent, blob, bad).await
     }
 
     /// Gives the upload up, with all its bytes.

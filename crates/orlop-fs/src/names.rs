@@ -20,12 +20,11 @@
 mod run;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use orlop_backend::Result;
 
 use self::run::{Run, RunWriter};
-use crate::disk::LockMode;
+use crate::disk::{LockMode, Metadata};
 use crate::layout::NAMES_DIR;
 use crate::locks::Lock;
 use crate::volume::{Volume, failed, found};
@@ -38,7 +37,7 @@ pub(crate) struct Names<'v> {
 }
 
 /// A name that exists.
-pub(crate) type LiveName = (String, SystemTime);
+pub(crate) type LiveName = (String, Metadata);
 
 impl<'v> Names<'v> {
     pub(crate) fn new(volume: &'v Volume, dir: PathBuf) -> Self {
@@ -121,7 +120,7 @@ impl<'v> Names<'v> {
             }
             let path = self.dir.join(&name);
             match found(self.volume.disk.metadata(&path)) {
-                Ok(Some(metadata)) => live.push((name, metadata.modified)),
+                Ok(Some(metadata)) => live.push((name, metadata)),
                 Ok(None) => dead += 1,
                 Err(error) => return Err(failed("look up", &path, error)),
             }

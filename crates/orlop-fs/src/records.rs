@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use orlop_backend::{
     Version, envelope,
 };
 
-use crate::disk::{DirEntries, DirEntry, DiskFile};
+use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::extents::blocking;
 use crate::layout::{NAMES_DIR, parent};
 use crate::locks::Lock;
@@ -38,6 +39,16 @@ impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
         blocking(move || volume.read_durable(&key)).await
+    }
+
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        let (volume, key) = (self.volume.clone(), key.clone());
+        blocking(move || Ok(volume.read_raw(&key)?.map(|(stored, _)| stored))).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        let (volume, key, found) = (self.volume.clone(), key.clone(), found.clone());
+        blocking(move || volume.swap_raw(&key, &found, &value)).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
@@ -123,6 +134,14 @@ impl Volume {
     }
 
     fn read_record(&self, key: &Key) -> Result<Option<Record>> {
+        let Some((stored, modified)) = self.read_raw(key)? else {
+            return Ok(None);
+        };
+        let (revision, value) = envelope::open(key, &stored)?;
+        Ok(Some(Record { value, version: version(revision), modified }))
+    }
+
+    fn read_raw(&self, key: &Key) -> Result<Option<(Bytes, SystemTime)>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
         let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
@@ -130,8 +149,7 @@ impl Volume {
         };
         let metadata = file.metadata().map_err(read)?;
         let stored = read_whole(&*file, metadata.len).map_err(read)?;
-        let (revision, value) = envelope::open(key, &stored)?;
-        Ok(Some(Record { value, version: version(revision), modified: metadata.modified }))
+        Ok(Some((stored, metadata.modified)))
     }
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
@@ -171,6 +189,17 @@ impl Volume {
         self.clear_note(&lock)?;
         self.remove_empty_dirs(parent(&path));
         Ok(Removal::Removed)
+    }
+
+    fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
+        self.check_writable()?;
+        let _lock = self.lock_key(key)?;
+        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
+            return Ok(Swap::Conflict);
+        }
+        let revision = self.random_id()?;
+        self.replace(&self.layout.record(key), &envelope::seal(key, revision, value))?;
+        Ok(Swap::Stored(version(revision)))
     }
 
     fn mark(&self, keys: &[Key]) -> Result<()> {
@@ -218,9 +247,9 @@ impl Volume {
         names
             .page(after, PAGE_ENTRIES)?
             .into_iter()
-            .map(|(name, modified)| {
+            .map(|(name, Metadata { modified, len })| {
                 let key = prefix.key(&name)?;
-                Ok(Entry { key, modified })
+                Ok(Entry { key, modified, len })
             })
             .collect()
     }
@@ -251,7 +280,8 @@ impl Volume {
             } else if !is_dir
                 && let Some(metadata) = found(self.disk.metadata(&dir.join(&name))).map_err(read)?
             {
-                entries.push(Entry { key: prefix.key(&name)?, modified: metadata.modified });
+                let Metadata { modified, len } = metadata;
+                entries.push(Entry { key: prefix.key(&name)?, modified, len });
             }
         }
         Ok((!entries.is_empty()).then_some((entries, walk)))

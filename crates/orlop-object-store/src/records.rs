@@ -20,7 +20,7 @@ use crate::bound;
 use crate::bucket::{Bucket, Put};
 use crate::retry::Budget;
 use crate::revision::{Known, Revision};
-use crate::stored::{Stored, is_alive, tombstone};
+use crate::stored::{Stored, is_alive, is_whole_tombstone, tombstone};
 
 /// The control plane of a bucket.
 #[derive(Debug)]
@@ -109,6 +109,30 @@ impl Records for ObjectRecords {
         Ok(stored.value.map(|value| Record { value, version, modified: stored.modified }))
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        let object = self.bucket.get(&self.bucket.layout.record(key)).await?;
+        Ok(object.map(|object| object.bytes).filter(|bytes| !is_whole_tombstone(key, bytes)))
+    }
+
+    /// With an echo: what cannot be read does not say whether an older request to create the
+    /// record may still arrive.
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        let path = self.bucket.layout.record(key);
+        let Some(object) = self.bucket.get(&path).await? else {
+            return Ok(Swap::Conflict);
+        };
+        if object.bytes != *found {
+            return Ok(Swap::Conflict);
+        }
+        let revision = Revision::new(self.entropy.random_id()?).with_echo();
+        let sealed = envelope::seal(key, revision.id(), &value);
+        match self.bucket.put_if(&path, Some(&object.version), sealed).await? {
+            Put::Stored(version) => Ok(Swap::Stored(revision.known(version).words()?)),
+            Put::Refused => Ok(Swap::Conflict),
+            Put::Unknown(error) => Err(error),
+        }
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         let expected = match expected {
             Expected::Absent => None,
@@ -192,7 +216,8 @@ impl ObjectRecords {
     /// `None` for a tombstone, and for what is no object of ours.
     fn entry(&self, object: &ObjectMeta) -> Option<Entry> {
         let key = self.bucket.layout.key(&object.location)?;
-        is_alive(object.size).then(|| Entry { key, modified: object.last_modified.into() })
+        let (modified, len) = (object.last_modified.into(), object.size);
+        is_alive(len).then_some(Entry { key, modified, len })
     }
 }
 

@@ -53,9 +53,15 @@ pub(crate) fn tombstone(key: &Key, revision: Revision) -> Bytes {
     text.into()
 }
 
-/// Whether an object of this size is a record or a marker, so that lists need not read it.
+/// Whether an object of this size is a record or a marker, so that lists need not read it. One
+/// that was torn is neither gone nor hidden, unless its length is by chance that of a tombstone.
 pub(crate) fn is_alive(size: u64) -> bool {
-    size == 0 || size >= envelope::HEADER_BYTES as u64
+    size != TOMBSTONE_BYTES
+}
+
+/// Whether it says that the record was removed, and can be believed.
+pub(crate) fn is_whole_tombstone(key: &Key, bytes: &Bytes) -> bool {
+    open_tombstone(key, bytes).is_some()
 }
 
 fn open_tombstone(key: &Key, bytes: &Bytes) -> Option<RandomId> {
@@ -70,6 +76,7 @@ fn checksum(key: &Key, revision: RandomId) -> String {
 }
 
 const TOMBSTONE: &[u8] = b"gone ";
+const TOMBSTONE_BYTES: u64 = (TOMBSTONE.len() + RandomId::TEXT_BYTES + " 01234567".len()) as u64;
 
 #[cfg(test)]
 mod tests {
@@ -80,8 +87,10 @@ mod tests {
         let key = Key::new(["a"]).unwrap();
         let revision = Revision::new(RandomId::from_bits(7));
         let stored = tombstone(&key, revision);
-        assert!(!is_alive(stored.len() as u64));
-        assert!(is_alive(0) && is_alive(envelope::HEADER_BYTES as u64));
+        assert!(!is_alive(stored.len() as u64) && is_whole_tombstone(&key, &stored));
+        for torn in [0, 1, stored.len() - 1, stored.len() + 1, envelope::HEADER_BYTES] {
+            assert!(is_alive(torn as u64), "{torn}");
+        }
         let object = |bytes| Object {
             bytes,
             version: ObjectVersion::default(),

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::fsck::Fsck;
 use crate::command::gc::Gc;
+use crate::command::scrub::Scrub;
 use crate::command::serve::Serve;
 use crate::command::stat::Stat;
 
@@ -29,6 +30,9 @@ enum Command {
     /// Compare everything in a store with everything else, and repair what can be, while
     /// everything goes on.
     Fsck(Fsck),
+    /// Read every record and every byte of a store, and say what is damaged and who needs it, while
+    /// everything goes on.
+    Scrub(Scrub),
     /// Say what a store holds and where its bytes are.
     Stat(Stat),
 }
@@ -45,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Gc(gc) => gc.run().await,
         Command::Fsck(fsck) => fsck.run().await,
+        Command::Scrub(scrub) => scrub.run().await,
         Command::Stat(stat) => stat.run().await,
     };
     match outcome {

@@ -74,10 +74,11 @@ pub mod object_store {
 
 pub use orlop_backend::Environment;
 pub use orlop_engine::{
-    Access, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions, Collected,
-    Condition, Deletes, Error, ErrorKind, Fault, Findings, Inventory, Kept, MountFrom, Observer,
-    Options, Page, PutManifest, References, Registry, Repository, Result, StoredManifest, Tally,
-    Unreadable, Upload, UploadId,
+    Access, Affected, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions,
+    Collected, Condition, Damage, DamageKind, Deletes, Doubt, Error, ErrorKind, Fault, Findings,
+    Inventory, Kept, MountFrom, Observer, Options, Page, PutManifest, References, Registry, Remedy,
+    Repository, Result, ScrubCheckpoint, ScrubObserver, ScrubOptions, ScrubProgress, Scrubbed,
+    Source, StoredManifest, Tally, Unreadable, Upload, UploadId,
 };
 pub use orlop_oci::{
     Algorithm, Descriptor, Digest, Edge, Hasher, Invalid, Manifest, MediaType, Reference,

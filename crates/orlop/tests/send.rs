@@ -1,8 +1,8 @@
 //! Every future of the engine can be spawned: servers do nothing else with them.
 
 use orlop::{
-    Condition, Digest, Manifest, MountFrom, PutManifest, Reference, Registry, Repository, Tag,
-    UploadId,
+    AuditOptions, CollectOptions, Condition, Digest, Manifest, MountFrom, PutManifest, Reference,
+    Registry, Repository, ScrubOptions, Tag, UploadId,
 };
 
 fn is_send(_: impl Send) {}
@@ -15,6 +15,8 @@ fn every_future_is_send(
     (manifest, reference): (&Manifest, &Reference),
     (tag, digest, id): (&Tag, &Digest, &UploadId),
 ) {
+    let (collect, audit) = (CollectOptions::default(), AuditOptions::default());
+    let scrub = ScrubOptions::default();
     is_send(registry.repositories(None, 1));
     is_send(repository.exists());
     is_send(async {
@@ -50,6 +52,9 @@ fn every_future_is_send(
     is_send(repository.delete_tag(tag, Condition::Any));
     is_send(repository.delete_manifest(digest));
     is_send(repository.delete_blob(digest));
+    is_send(registry.collect(&collect, &()));
+    is_send(registry.audit(&audit, &()));
+    is_send(registry.scrub(&scrub, &()));
 }
 
 #[test]

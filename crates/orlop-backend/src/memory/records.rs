@@ -63,7 +63,11 @@ impl MemoryRecords {
             .range::<str, _>((from, Bound::Unbounded))
             .take_while(|(key, _)| prefix.strip(key).is_some())
             .take(PAGE_ENTRIES)
-            .map(|(key, stored)| Entry { key: key.clone(), modified: stored.modified })
+            .map(|(key, stored)| Entry {
+                key: key.clone(),
+                modified: stored.modified,
+                len: stored.bytes.len() as u64,
+            })
             .collect()
     }
 
@@ -101,6 +105,21 @@ impl Records for MemoryRecords {
             version: Version::new(revision.to_string()),
             modified: stored.modified,
         }))
+    }
+
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        Ok(lock(&self.stored).get(key).map(|stored| stored.bytes.clone()))
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        let revision = self.entropy.random_id()?;
+        let mut stored = lock(&self.stored);
+        if stored.get(key).is_none_or(|stored| stored.bytes != *found) {
+            return Ok(Swap::Conflict);
+        }
+        let sealed = envelope::seal(key, revision, &value);
+        stored.insert(key.clone(), self.stored(sealed));
+        Ok(Swap::Stored(Version::new(revision.to_string())))
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

@@ -46,14 +46,35 @@ impl Auditor<'_> {
             } else {
                 done.inventory.unreferenced.add(len);
             }
-            let is_old = self.store().age(blob.modified) >= self.options.lease;
-            is_suspect |= edges == Edges::None && is_old;
+            is_suspect |= edges == Edges::None && self.is_old(&blob);
+        }
+        if let Some(extent) = blob.state.quarantined() {
+            let (found, is_named) = self.known().claim(extent);
+            has_session |= is_named;
+            self.known().broken.insert(extent); // its links are needed when the bytes come back
+            if let Some(found) = found {
+                done.inventory.quarantined.add(found.len);
+            }
+            let edges = self.edges_of(digest).await?;
+            if edges == Edges::None {
+                is_suspect |= self.is_old(&blob);
+            } else {
+                let needed = self.needed_by(digest).await?;
+                let reason = format!(
+                    "blob {digest}: it is quarantined, with extent {extent}; needed by {needed}"
+                );
+                done.broken.push(Broken { key: key.clone(), reason });
+            }
         }
         // With a session, a collection will look at it.
         if is_suspect && !has_session {
             self.known().suspects.insert(Suspect::Blob(*digest));
         }
         Ok(())
+    }
+
+    fn is_old(&self, blob: &Stored<BlobState>) -> bool {
+        self.store().age(blob.modified) >= self.options.lease
     }
 
     /// What is wrong with a blob's bytes.

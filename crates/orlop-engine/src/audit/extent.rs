@@ -44,7 +44,9 @@ impl Auditor<'_> {
                 }
             }
             let sessions = known.sessions.len() as u64;
-            done.inventory.open_uploads = sessions.saturating_sub(known.installed + sealed_uploads);
+            let ended = known.installed + sealed_uploads;
+            done.inventory.open_uploads.count = sessions.saturating_sub(ended);
+            done.inventory.open_uploads.bytes = known.open_bytes;
         }
         orphans.sort_unstable();
         let is_repaired = self.options.repair && !done.is_blind;

@@ -5,9 +5,10 @@ use std::ops::AddAssign;
 /// What a store holds, and where its bytes are, at the beginning of an audit.
 ///
 /// Every extent that was there then is in exactly one of [`referenced`](Self::referenced),
-/// [`unreferenced`](Self::unreferenced), [`trash`](Self::trash), [`uploads`](Self::uploads) and
-/// [`orphans`](Self::orphans), so they add up to [`extents`](Self::extents). Extents that were
-/// sealed later are in none of them. What is open has no length yet and is not counted in bytes.
+/// [`unreferenced`](Self::unreferenced), [`quarantined`](Self::quarantined),
+/// [`trash`](Self::trash), [`uploads`](Self::uploads) and [`orphans`](Self::orphans), so they add up to [`extents`](Self::extents). Extents that were
+/// sealed later are in none of them. What a store holds in all are these extents, the bytes of
+/// [`open_uploads`](Self::open_uploads), and [`records`](Self::records).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inventory {
@@ -27,16 +28,24 @@ pub struct Inventory {
     pub shared: Amount,
     /// Blobs that no manifest refers to: their lease is not over, or they wait for a collection.
     pub unreferenced: Amount,
+    /// Extents that a blob has and that are not what it should be, as a scrub has found; without
+    /// those of which the bytes are gone.
+    pub quarantined: Amount,
+    /// Records that could not be read, and that a scrub has put aside.
+    pub asides: u64,
     /// Extents that left service and are still to be deleted.
     pub trash: Amount,
     /// Uploads that have all their bytes, and have not become a blob.
     pub uploads: Amount,
-    /// Uploads that take bytes.
-    pub open_uploads: u64,
+    /// Uploads that take bytes, and how many of these are durable; they are in no extent that can
+    /// be read.
+    pub open_uploads: Amount,
     /// Extents that nothing names.
     pub orphans: Amount,
     /// Candidates that wait for a collection.
     pub candidates: u64,
+    /// All records and markers, with the bytes that they take: a manifest's own are among them.
+    pub records: Amount,
 }
 
 /// How many, and how many bytes they have together.
@@ -74,10 +83,13 @@ impl AddAssign for Inventory {
         self.referenced += other.referenced;
         self.shared += other.shared;
         self.unreferenced += other.unreferenced;
+        self.quarantined += other.quarantined;
+        self.asides += other.asides;
         self.trash += other.trash;
         self.uploads += other.uploads;
         self.open_uploads += other.open_uploads;
         self.orphans += other.orphans;
         self.candidates += other.candidates;
+        self.records += other.records;
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Known {
     /// Extents of which something is open.
     pub(super) open: Vec<ExtentId>,
     pub(super) sessions: HashSet<ExtentId>,
+    /// Bytes that are durable of uploads which are not ended.
+    pub(super) open_bytes: u64,
     /// How many of the sessions have become a blob.
     pub(super) installed: u64,
     pub(super) repositories: HashSet<RepositoryName>,
@@ -43,6 +45,8 @@ pub(super) struct Found {
 pub(super) enum Suspect {
     Blob(Digest),
     Manifest(RepositoryName, Digest),
+    /// A manifest that lives, and that nothing seems to keep.
+    Untagged(RepositoryName, Digest),
 }
 
 impl Known {

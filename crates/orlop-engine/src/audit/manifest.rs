@@ -52,25 +52,46 @@ impl Auditor<'_> {
         if self.edges(&living, done).await? {
             self.references(&living, done).await?;
         }
-        self.keepers(&living, &state, done).await
+        if self.keepers(name, digest, &state, incarnation).await? == Edges::None {
+            // The edge of a tag, or of an index, may be missing, and be marked before the end.
+            self.known().suspects.insert(Suspect::Untagged(name.clone(), *digest));
+        }
+        Ok(())
+    }
+
+    async fn keepers(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        state: &ManifestState,
+        incarnation: RandomId,
+    ) -> Result<Edges> {
+        let collected = &mut Collected::default();
+        let options = CollectOptions { dry_run: true, ..self.collect };
+        let collector = Collector::new(self.registry, &options);
+        collector.keepers(name, digest, state, incarnation, collected).await
     }
 
     /// Notes a manifest that nothing keeps, so that a collection looks at it that is told to.
-    async fn keepers(
+    pub(super) async fn suspected_untagged(
         &self,
-        living: &Living<'_>,
-        state: &ManifestState,
+        name: &RepositoryName,
+        digest: &Digest,
         done: &mut Audited,
     ) -> Result<()> {
-        let (name, digest) = (&living.repository.name, living.manifest.digest());
-        let collected = &mut Collected::default();
-        let options = CollectOptions { dry_run: true, ..self.collect };
-        let keepers = Collector::new(self.registry, &options)
-            .keepers(name, digest, state, living.incarnation, collected)
-            .await?;
-        if keepers != Edges::None {
+        let key = layout::manifest(name, digest)?;
+        let Some((incarnation, state)) = self
+            .store()
+            .get::<ManifestState>(&key)
+            .await?
+            .and_then(|current| Some((current.state.live()?, current.state)))
+        else {
+            return Ok(());
+        };
+        if self.keepers(name, digest, &state, incarnation).await? != Edges::None {
             return Ok(());
         }
+        let collected = &mut Collected::default();
         done.inventory.untagged += 1;
         // Its time runs from the first note on.
         let note = self.store().get::<Untagged>(&layout::untagged(name, digest)?).await;
@@ -147,7 +168,7 @@ impl Auditor<'_> {
                 continue; // it may be there
             };
             let need_not_be_there = role == Role::NondistributableLayer || is_unchecked;
-            match blob.map(|blob| blob.state).filter(|blob| blob.extent().is_some()) {
+            match blob.map(|blob| blob.state).filter(|blob| blob.kept().is_some()) {
                 None if role == Role::NondistributableLayer => {}
                 None if is_unchecked => found.absent += 1,
                 None => {
@@ -155,9 +176,11 @@ impl Auditor<'_> {
                     found.is_blind = true; // an orphan may have its bytes
                 }
                 Some(_) if need_not_be_there => {}
+                Some(blob) if blob.quarantined().is_some() => {} // told of with the blobs
                 Some(blob) => {
-                    let is_seen = if_readable(living.repository.sees(&blob).await)?;
-                    unlinked.extend((is_seen == Some(false)).then_some(blob));
+                    if if_readable(living.repository.sees(&blob).await)? == Some(false) {
+                        unlinked.push((target, blob));
+                    }
                 }
             }
         }
@@ -166,7 +189,12 @@ impl Auditor<'_> {
             return Ok(());
         }
         *done += found;
-        for blob in unlinked {
+        for (target, blob) in unlinked {
+            // It may be in another extent since it was looked at, and was then linked there.
+            let now = self.store().get::<BlobState>(&layout::blob(&target)?).await;
+            if if_readable(now)?.flatten().is_none_or(|now| now.state.extent() != blob.extent()) {
+                continue;
+            }
             if self.options.repair {
                 living.repository.link(&blob).await?;
             }

@@ -6,6 +6,7 @@
 //! were there before it looked for a name of theirs, and leaves every other decision to the
 //! collector or to a swap.
 
+mod aside;
 mod blob;
 mod edge;
 mod extent;
@@ -28,8 +29,8 @@ pub use self::options::{AuditObserver, AuditOptions};
 pub use self::report::{Audited, Broken, Fault, Findings, Tally};
 use crate::collect::{CollectOptions, Collector};
 use crate::layout::Place;
-use crate::state::{RepositoryState, Session, Untagged};
-use crate::store::Store;
+use crate::state::{RepositoryState, Session, Stage, Untagged};
+use crate::store::{Store, Stored};
 use crate::{Error, ErrorKind, Registry, Result, Unreadable, layout};
 
 /// One run.
@@ -97,6 +98,9 @@ impl Registry {
         let collect = CollectOptions { lease, upload_idle, untagged, dry_run, at_once };
         let auditor = Auditor { registry: self, options, collect, known: Mutex::default() };
         let mut done = Audited { items: auditor.count().await?, ..Audited::default() };
+        if let Some(stored) = auditor.store().environment.records.raw(&layout::store()?).await? {
+            done.inventory.records.add(stored.len() as u64);
+        }
         auditor.extents(&mut done).await?;
         for round in [Round::Names, Round::Contents, Round::Blobs, Round::Edges, Round::Notes] {
             for place in round.places()? {
@@ -127,7 +131,7 @@ impl Round {
         Ok(match self {
             Round::Names => {
                 let names = [layout::uploads()?, layout::repositories()?, layout::all_links()?];
-                names.into_iter().chain([edges, contents]).collect()
+                names.into_iter().chain([edges, contents, layout::asides()?]).collect()
             }
             Round::Contents => vec![contents],
             Round::Blobs => vec![layout::blobs()?],
@@ -158,6 +162,7 @@ impl Auditor<'_> {
         let Some(place) = Place::of(key) else {
             if !matches!(round, Round::Contents | Round::Edges) {
                 done.looked_at = 1;
+                done.inventory.records.add(entry.len);
                 done.foreign.push(key.clone());
                 // It may be of a later version, and name something.
                 done.is_blind = names_extents(key)?;
@@ -172,6 +177,7 @@ impl Auditor<'_> {
                 self.known().repositories.insert(name.clone());
                 self.store().get::<RepositoryState>(key).await.map(drop)
             }
+            (Round::Names, Place::Aside) => self.aside(&entry, &mut done).await,
             (Round::Names, Place::Link(extent)) => self.link(*extent, key).await,
             (Round::Names, Place::Edge(_) | Place::TagEdge(..)) => {
                 self.known().edge(key);
@@ -194,6 +200,9 @@ impl Auditor<'_> {
                 Ok(())
             }
         };
+        if done.looked_at > 0 {
+            done.inventory.records.add(entry.len);
+        }
         if let Some(error) = corrupt(looked)? {
             done.is_blind |= names_extents(key)?;
             done.unreadable.push(Unreadable { key: key.clone(), reason: error.to_string() });
@@ -204,7 +213,12 @@ impl Auditor<'_> {
     /// Its key alone tells whose it is.
     async fn session(&self, extent: orlop_backend::ExtentId, key: &Key) -> Result<()> {
         self.known().sessions.insert(extent);
-        self.store().get::<Session>(key).await.map(drop)
+        if let Some(Stored { state: Session { stage: Stage::Open, offset, .. }, .. }) =
+            self.store().get::<Session>(key).await?
+        {
+            self.known().open_bytes += offset;
+        }
+        Ok(())
     }
 
     /// One whose manifest is gone means nothing, and is dropped.
@@ -233,7 +247,8 @@ impl Auditor<'_> {
 /// Whether what is there may name an extent: if it cannot be read, no extent is known to be an
 /// orphan.
 fn names_extents(key: &Key) -> Result<bool> {
-    Ok([layout::uploads()?, layout::blobs()?].iter().any(|place| place.strip(key).is_some()))
+    let places = [layout::uploads()?, layout::blobs()?, layout::asides()?];
+    Ok(places.iter().any(|place| place.strip(key).is_some()))
 }
 
 /// Tells what is stored and cannot be read, `Some`, from a failure of the way to it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use orlop_backend::Key;
+use serde::{Deserialize, Serialize};
 
 use super::Inventory;
 use crate::Unreadable;
@@ -82,13 +83,20 @@ impl Fault {
 }
 
 /// How often a fault was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tally {
     /// How many there were.
     pub found: u64,
     /// How many of them are repaired, durably.
     pub repaired: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.found += other.found;
+        self.repaired += other.repaired;
+    }
 }
 
 /// Something that is broken, and cannot be repaired with what is in the store.
@@ -101,8 +109,9 @@ pub struct Broken {
     pub reason: String,
 }
 
-/// What was found of a kind. The first [`Findings::KEPT_MAX`] are kept, the others are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What was found of a kind. The first of them, [`Findings::KEPT_MAX`] at most, are kept, the
+/// others are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Findings<T> {
     /// The first of them.
@@ -115,11 +124,22 @@ impl<T> Findings<T> {
     /// How many are kept.
     pub const KEPT_MAX: usize = 10_000;
 
-    pub(super) fn push(&mut self, finding: T) {
+    pub(crate) fn push(&mut self, finding: T) {
+        self.push_up_to(Self::KEPT_MAX, finding);
+    }
+
+    /// The same where fewer are kept.
+    pub(crate) fn push_up_to(&mut self, kept_max: usize, finding: T) {
         self.count += 1;
-        if self.kept.len() < Self::KEPT_MAX {
+        if self.kept.len() < kept_max {
             self.kept.push(finding);
         }
+    }
+
+    pub(crate) fn add_up_to(&mut self, kept_max: usize, other: Self) {
+        self.count += other.count;
+        let room = kept_max.saturating_sub(self.kept.len());
+        self.kept.extend(other.kept.into_iter().take(room));
     }
 }
 
@@ -131,9 +151,7 @@ impl<T> Default for Findings<T> {
 
 impl<T> AddAssign for Findings<T> {
     fn add_assign(&mut self, other: Self) {
-        self.count += other.count;
-        let room = Self::KEPT_MAX - self.kept.len();
-        self.kept.extend(other.kept.into_iter().take(room));
+        self.add_up_to(Self::KEPT_MAX, other);
     }
 }
 
@@ -158,9 +176,7 @@ impl AddAssign for Audited {
         self.looked_at += other.looked_at;
         self.inventory += other.inventory;
         for (fault, tally) in other.faults {
-            let sum = self.faults.entry(fault).or_default();
-            sum.found += tally.found;
-            sum.repaired += tally.repaired;
+            *self.faults.entry(fault).or_default() += tally;
         }
         self.broken += other.broken;
         self.unreadable += other.unreadable;

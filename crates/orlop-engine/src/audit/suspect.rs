@@ -37,6 +37,9 @@ impl Auditor<'_> {
                 Suspect::Manifest(name, digest) => {
                     self.suspected_manifest(name, digest, done).await
                 }
+                Suspect::Untagged(name, digest) => {
+                    self.suspected_untagged(name, digest, done).await
+                }
             };
             if_readable(looked)?;
         }
@@ -49,7 +52,7 @@ impl Auditor<'_> {
         };
         let is_old = self.store().age(blob.modified) >= self.options.lease;
         let is_unreferenced =
-            blob.state.extent().is_some() && is_old && self.edges_of(digest).await? == Edges::None;
+            blob.state.kept().is_some() && is_old && self.edges_of(digest).await? == Edges::None;
         if blob.state.trash.is_empty() && !is_unreferenced {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! Deciding about a blob.
 
-use orlop_backend::{Key, Removal, Swap};
+use orlop_backend::{ExtentId, Key, Removal, Swap};
 use orlop_oci::Digest;
 
 use super::edge::Edges;
 use super::{Collected, Collector, Verdict};
 use crate::repository::ATTEMPTS;
-use crate::state::{BlobState, Life};
+use crate::state::{BlobState, Life, Text};
 use crate::store::Stored;
 use crate::{Result, layout};
 
@@ -69,6 +69,9 @@ impl Collector<'_> {
             };
             current = stored;
         }
+        if let Life::Quarantined(extent) = current.state.life {
+            return self.decide_quarantined(digest, key, current, extent, done).await;
+        }
         if let Life::Condemned(extent) = current.state.life {
             if self.options.dry_run {
                 return Ok(Some(Verdict::Later)); // another collector is about to decide
@@ -92,6 +95,46 @@ impl Collector<'_> {
             return Ok(Some(Verdict::Resolved)); // dead, and its record must stay
         }
         Ok(self.bury(key, current).await?.then_some(Verdict::Resolved))
+    }
+
+    /// Deletes a blob that is quarantined and that nothing refers to.
+    ///
+    /// No intention needs to be made known. Whoever marks an edge after the edges were listed
+    /// looks at the record after that, finds that the blob is not there, and refers to nothing;
+    /// unless it was pushed again before, and then the swap fails. Whoever looked while the blob
+    /// was there did so before it was quarantined, and marked his edge before he looked.
+    async fn decide_quarantined(
+        &self,
+        digest: &Digest,
+        key: &Key,
+        current: Stored<BlobState>,
+        extent: Text<ExtentId>,
+        done: &mut Collected,
+    ) -> Result<Option<Verdict>> {
+        if self.store().age(current.modified) < self.options.lease {
+            done.kept.leased += 1;
+            return Ok(Some(Verdict::Later));
+        }
+        if let Some(verdict) = self.kept_by_edges(digest, done).await? {
+            let now = self.store().get::<BlobState>(key).await?;
+            let is_same = now.is_some_and(|now| now.version == current.version);
+            return Ok(is_same.then_some(verdict));
+        }
+        let size = current.state.size;
+        if self.options.dry_run {
+            if self.rehearsal.blob_goes(digest) {
+                done.blobs += 1;
+                done.bytes += size;
+            }
+            return Ok(Some(Verdict::Later));
+        }
+        let dead = current.state.died(extent);
+        let Some(dead) = self.swap(key, &current.version, dead).await? else {
+            return Ok(None);
+        };
+        done.blobs += 1;
+        done.bytes += size;
+        Ok(self.bury(key, dead).await?.then_some(Verdict::Resolved))
     }
 
     /// What edges say about a blob; `None` if no edge keeps it.

@@ -51,14 +51,14 @@ const PAGE: usize = 1000;
 /// The same registry, counted.
 pub(super) fn counted(registry: &Registry) -> (Registry, Calls) {
     let calls = Calls::default();
-    let Shared { store, options } = &*registry.shared;
+    let Shared { store, id, options } = &*registry.shared;
     let inner = &store.environment;
     let environment = Environment {
         extents: Arc::new(Counted { inner: inner.extents.clone(), calls: calls.clone() }),
         records: Arc::new(Counted { inner: inner.records.clone(), calls: calls.clone() }),
         ..inner.clone()
     };
-    let shared = Shared { store: Store { environment }, options: *options };
+    let shared = Shared { store: Store { environment }, id: id.clone(), options: *options };
     (Registry { shared: Arc::new(shared) }, calls)
 }
 
@@ -108,6 +108,16 @@ impl Records for Counted<dyn Records> {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         self.calls.one();
         self.inner.get(key).await
+    }
+
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.calls.one();
+        self.inner.raw(key).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        self.calls.one();
+        self.inner.swap_raw(key, found, value).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {

@@ -166,12 +166,7 @@ impl Registry {
     /// Deletes an extent that no blob will have any more, and the links that name it.
     pub(crate) async fn delete_extent(&self, extent: ExtentId) -> Result<()> {
         let store = &self.shared.store;
-        let mut links = store.environment.records.walk(&layout::links(extent)?);
-        let mut dead = Vec::new();
-        while let Some(link) = futures::TryStreamExt::try_next(&mut links).await? {
-            dead.push(link.key);
-        }
-        store.clear(&dead).await?;
+        store.clear(&store.links(extent).await?).await?;
         Ok(store.environment.extents.delete(extent).await?)
     }
 }

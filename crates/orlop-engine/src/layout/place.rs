@@ -8,6 +8,8 @@ use super::{ManifestEdge, parse_edge_name, parse_manifest_edge, undashed, unflat
 /// What is under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// What could not be read of another place.
+    Aside,
     Blob(Digest),
     Candidate,
     /// The edge of a blob, a child or a subject.
@@ -73,6 +75,10 @@ impl Place {
                 id.parse::<RandomId>().ok()?;
                 Self::Candidate
             }
+            ["x", _, hash] => {
+                undashed(&format!("sha256-{hash}"))?;
+                Self::Aside
+            }
             ["n", _, hash] => {
                 undashed(&format!("sha256-{hash}"))?;
                 Self::Untagged
@@ -121,6 +127,7 @@ mod tests {
                     (layout::blob(&digest), Place::Blob(digest)),
                     (layout::candidate(incarnation), Place::Candidate),
                     (layout::untagged(&repository, &digest), Place::Untagged),
+                    (layout::aside(&layout::blob(&digest).unwrap(), &content), Place::Aside),
                     (Ok(blob_edges.key(&edge).unwrap()), Place::Edge(maker.clone())),
                     (Ok(referrers.key(&edge).unwrap()), Place::Edge(maker.clone())),
                     (

@@ -35,6 +35,10 @@ pub(crate) enum Life {
     /// The same, but a collector is about to decide. Whoever relies on the blob makes it live
     /// again, which takes the decision back.
     Condemned(Text<ExtentId>),
+    /// What is in this extent are not the blob's bytes, or they are gone. The blob is answered as
+    /// not there, so that the next push brings its bytes; what is there stays to be looked at
+    /// until then.
+    Quarantined(Text<ExtentId>),
     /// There are none.
     Dead,
 }
@@ -49,22 +53,41 @@ impl BlobState {
     pub(crate) fn extent(&self) -> Option<ExtentId> {
         match self.life {
             Life::Live(extent) | Life::Condemned(extent) => Some(extent.0),
-            Life::Dead => None,
+            Life::Quarantined(_) | Life::Dead => None,
         }
+    }
+
+    /// Where something is kept that is not the blob's bytes, though it should be.
+    pub(crate) fn quarantined(&self) -> Option<ExtentId> {
+        match self.life {
+            Life::Quarantined(extent) => Some(extent.0),
+            Life::Live(_) | Life::Condemned(_) | Life::Dead => None,
+        }
+    }
+
+    /// The extent that the blob has, whatever is in it.
+    pub(crate) fn kept(&self) -> Option<ExtentId> {
+        self.extent().or(self.quarantined())
     }
 
     pub(crate) fn is_fenced(&self, extent: ExtentId) -> bool {
         self.fenced.iter().any(|fenced| fenced.0 == extent)
     }
 
-    /// The same blob in the extent that was uploaded for it.
-    pub(crate) fn installed(self, extent: ExtentId, size: u64, home: RepositoryName) -> Self {
+    /// The same blob in the extent that was uploaded for it. One that it replaces is trash.
+    pub(crate) fn installed(mut self, extent: ExtentId, size: u64, home: RepositoryName) -> Self {
+        self.trash.extend(self.kept().map(Text));
         Self { life: Life::Live(Text(extent)), size, home: Some(home), ..self }
+    }
+
+    /// The same blob, which is not in the extent that it has.
+    pub(crate) fn in_quarantine(self, extent: ExtentId) -> Self {
+        Self { life: Life::Quarantined(Text(extent)), ..self }
     }
 
     /// Whether the extent was the blob's at some time, and may be it still.
     pub(crate) fn had(&self, extent: ExtentId) -> bool {
-        self.extent() == Some(extent) || self.trash.contains(&Text(extent))
+        self.kept() == Some(extent) || self.trash.contains(&Text(extent))
     }
 
     /// A digest whose bytes are to be deleted.

@@ -3,6 +3,7 @@
 //! All are JSON, which a person can read and a later version can extend; a manifest's own bytes
 //! follow its JSON unchanged.
 
+mod aside;
 mod blob;
 mod candidate;
 mod manifest;
@@ -11,6 +12,7 @@ mod small;
 mod tag;
 mod text;
 
+pub(crate) use aside::{Aside, AsideHeader};
 pub(crate) use blob::{BlobState, Life};
 pub(crate) use candidate::{Act, Candidate, Targets, Untagged};
 pub(crate) use manifest::{Incarnation, ManifestState};

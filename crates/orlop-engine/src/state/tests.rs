@@ -25,7 +25,12 @@ fn digest() -> impl Strategy<Value = Digest> {
 }
 
 fn life() -> impl Strategy<Value = Life> {
-    prop_oneof![extent().prop_map(Life::Live), extent().prop_map(Life::Condemned), Just(Life::Dead),]
+    prop_oneof![
+        extent().prop_map(Life::Live),
+        extent().prop_map(Life::Condemned),
+        extent().prop_map(Life::Quarantined),
+        Just(Life::Dead),
+    ]
 }
 
 fn reads_back<T: State + PartialEq + std::fmt::Debug>(state: &T) -> Result<(), TestCaseError> {
@@ -91,7 +96,13 @@ proptest! {
     }
 
     #[test]
+    fn what_is_put_aside_reads_back(key in "[a-z]/[a-z0-9.!-]{1,40}", bytes: Vec<u8>) {
+        reads_back(&Aside { header: AsideHeader { key }, bytes: bytes.into() })?;
+    }
+
+    #[test]
     fn no_bytes_make_a_decoder_panic(bytes: Vec<u8>) {
+        let _ = Aside::decode(bytes.clone().into());
         let _ = BlobState::decode(bytes.clone().into());
         let _ = ManifestState::decode(bytes.clone().into());
         let _ = TagState::decode(bytes.clone().into());

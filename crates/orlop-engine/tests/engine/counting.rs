@@ -92,6 +92,14 @@ impl Records for CountedRecords {
         self.inner.get(key).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.inner.raw(key).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        self.inner.swap_raw(key, found, value).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         self.counts.swaps.fetch_add(1, Ordering::Relaxed);
         self.inner.swap(key, expected, value).await

@@ -227,3 +227,21 @@ async fn no_byte_is_stored_more_than_twice() {
         // Its next life is another extent.
     }
 }
+
+#[tokio::test]
+async fn opening_makes_as_many_requests_whatever_the_bucket_holds() {
+    let bucket = Arc::new(StrictBucket::default());
+    open(&bucket).await;
+    bucket.take_requests();
+    let registry = open(&bucket).await;
+    let before = bucket.take_requests().all();
+    let a = registry.repository("a".parse().unwrap());
+    for n in 0..30 {
+        let blob = push_at_once(&a, &content(n, 100)).await;
+        let image = image(&[blob]);
+        a.put_manifest(&image, &tagged(&format!("v{n}"))).await.unwrap();
+    }
+    bucket.take_requests();
+    open(&bucket).await;
+    assert_eq!(bucket.take_requests().all(), before);
+}

@@ -1,8 +1,11 @@
 //! What the command `orlop` can do, a file each.
 
+pub(crate) mod checkpoint;
 pub(crate) mod collect;
 pub(crate) mod fsck;
 pub(crate) mod gc;
+pub(crate) mod rate;
+pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod stat;
 

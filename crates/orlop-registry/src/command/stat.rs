@@ -34,10 +34,10 @@ impl Stat {
 
 fn in_words(inventory: &Inventory) -> String {
     let amount = |Amount { count, bytes, .. }| format!("{count:>10} {:>12}", BinaryBytes(bytes));
-    let Inventory { repositories, tags, untagged, open_uploads, candidates, .. } = inventory;
+    let Inventory { repositories, tags, untagged, candidates, asides, .. } = inventory;
     let mut words = format!(
         "{repositories} repositories, {tags} tags, {} manifests of {}, {untagged} of them untagged\n\
-         {open_uploads} open uploads, {candidates} candidates for collection\n",
+         {candidates} candidates for collection, {asides} records put aside\n",
         inventory.manifests.count,
         BinaryBytes(inventory.manifests.bytes),
     );
@@ -46,9 +46,12 @@ fn in_words(inventory: &Inventory) -> String {
         ("  blobs that something refers to", inventory.referenced),
         ("    of them in several repositories", inventory.shared),
         ("  blobs that nothing refers to", inventory.unreferenced),
+        ("  blobs in quarantine", inventory.quarantined),
         ("  to be deleted", inventory.trash),
         ("  of uploads", inventory.uploads),
         ("  that nothing names", inventory.orphans),
+        ("open uploads", inventory.open_uploads),
+        ("records and markers", inventory.records),
     ] {
         let part = amount(part);
         words.push_str(&[what, &" ".repeat(36 - what.len()), &part, "\n"].concat());
@@ -67,10 +70,13 @@ fn in_json(inventory: &Inventory) -> Value {
         "referenced": amount(inventory.referenced),
         "shared": amount(inventory.shared),
         "unreferenced": amount(inventory.unreferenced),
+        "quarantined": amount(inventory.quarantined),
         "trash": amount(inventory.trash),
         "uploads": amount(inventory.uploads),
-        "open_uploads": inventory.open_uploads,
+        "open_uploads": amount(inventory.open_uploads),
         "orphans": amount(inventory.orphans),
         "candidates": inventory.candidates,
+        "asides": inventory.asides,
+        "records": amount(inventory.records),
     })
 }

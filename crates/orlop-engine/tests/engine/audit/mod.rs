@@ -2,6 +2,7 @@
 
 mod broken;
 mod faults;
+mod rebuilt;
 
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use orlop_engine::{Amount, AuditOptions, Audited, Fault, Tally};
 
 use crate::fixture::{extents, keys, open};
 
-const LOOK: AuditOptions = AuditOptions { repair: false, lease: Duration::ZERO, at_once: 4 };
-const REPAIR: AuditOptions = AuditOptions { repair: true, ..LOOK };
+pub(crate) const LOOK: AuditOptions =
+    AuditOptions { repair: false, lease: Duration::ZERO, at_once: 4 };
+pub(crate) const REPAIR: AuditOptions = AuditOptions { repair: true, ..LOOK };
 
 const PLACES: [&str; 7] = ["b", "c", "e", "l", "q", "r", "u"];
 

@@ -11,10 +11,12 @@ use std::task::{Context, Waker};
 
 use futures::FutureExt;
 use orlop_backend::Environment;
+use orlop_engine::ScrubOptions;
 
 use self::stepped::{Stage, stepped};
-use self::world::{EAGER, REPAIR, Told, check_clean, check_sound};
+use self::world::{EAGER, REPAIR, Told, check_clean, check_sound, heal};
 use crate::fixture::open;
+use crate::liar::lied_to;
 
 type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
 
@@ -25,6 +27,9 @@ struct Plan {
     deleters: usize,
     collectors: usize,
     auditors: usize,
+    scrubbers: usize,
+    /// Scrubbers that take blobs for damaged which are not, and put them out of service.
+    quarantiners: usize,
     /// One in so many changes gets lost or comes late.
     trouble: usize,
     /// Whether somebody dies in the middle.
@@ -65,7 +70,19 @@ fn run(seed: u64, plan: Plan) -> usize {
     for _ in 0..plan.auditors {
         tasks.push(Box::pin(auditor(&store, &stage)));
     }
-    play(&stage, tasks, plan.crashes, || told.check(&store));
+    for _ in 0..plan.scrubbers {
+        tasks.push(Box::pin(scrubber(&store, &stage)));
+    }
+    for _ in 0..plan.quarantiners {
+        tasks.push(Box::pin(quarantiner(&store, &stage)));
+    }
+    if plan.quarantiners > 0 {
+        play(&stage, tasks, plan.crashes, || {});
+        heal(&store);
+    } else {
+        play(&stage, tasks, plan.crashes, || told.check(&store));
+    }
+    told.check(&store);
     if plan.auditors > 0 {
         check_sound(&store);
         told.check(&store);
@@ -80,6 +97,25 @@ async fn auditor(store: &Environment, stage: &Arc<Stage>) {
     let registry = open(stepped(store, stage)).await;
     for _ in 0..2 {
         let _ = registry.audit(&REPAIR, &()).await; // a lost answer ends a run
+    }
+}
+
+/// Finds nothing, whatever goes on.
+async fn scrubber(store: &Environment, stage: &Arc<Stage>) {
+    let registry = open(stepped(store, stage)).await;
+    for _ in 0..2 {
+        let scrubbed = registry.scrub(&ScrubOptions::default(), &()).await.unwrap();
+        assert!(scrubbed.is_sound() && scrubbed.doubts.count == 0, "{scrubbed:?}");
+    }
+}
+
+/// Takes what is whole out of service, now and then.
+async fn quarantiner(store: &Environment, stage: &Arc<Stage>) {
+    let dice = stage.clone();
+    let registry = open(lied_to(stepped(store, stage), move || dice.dice.one_in(2))).await;
+    for _ in 0..4 {
+        let options = ScrubOptions { quarantine: true, ..ScrubOptions::default() };
+        let _ = registry.scrub(&options, &()).await; // a lost answer ends a run
     }
 }
 
@@ -122,8 +158,18 @@ fn many(plan: Plan, run: fn(u64, Plan) -> usize) {
 
 const SEEDS: u64 = 300;
 
-const QUIET: Plan =
-    Plan { pushers: 3, deleters: 2, collectors: 2, auditors: 0, trouble: 0, crashes: false };
+const NOBODY: Plan = Plan {
+    pushers: 0,
+    deleters: 0,
+    collectors: 0,
+    auditors: 0,
+    scrubbers: 0,
+    quarantiners: 0,
+    trouble: 0,
+    crashes: false,
+};
+const QUIET: Plan = Plan { pushers: 3, deleters: 2, collectors: 2, ..NOBODY };
+const SCRUBBED: Plan = Plan { collectors: 1, scrubbers: 1, ..QUIET };
 const AUDITED: Plan = Plan { collectors: 1, auditors: 2, ..QUIET };
 
 #[test]
@@ -184,4 +230,26 @@ fn tags_indexes_and_auditors_with_crashes() {
 #[test]
 fn tags_indexes_and_auditors_with_lost_answers_and_late_requests() {
     many(Plan { trouble: 30, crashes: true, ..AUDITED }, tags::run);
+}
+
+#[test]
+fn a_scrub_finds_nothing_beside_all_of_it() {
+    many(Plan { trouble: 30, crashes: true, ..SCRUBBED }, run);
+}
+
+#[test]
+fn a_scrub_finds_nothing_beside_tags_and_indexes() {
+    many(Plan { trouble: 30, crashes: true, ..SCRUBBED }, tags::run);
+}
+
+const QUARANTINED: Plan = Plan { collectors: 1, quarantiners: 1, ..QUIET };
+
+#[test]
+fn a_quarantine_costs_no_repository_a_blob() {
+    many(QUARANTINED, run);
+}
+
+#[test]
+fn a_quarantine_with_crashes_lost_answers_and_late_requests() {
+    many(Plan { trouble: 30, crashes: true, ..QUARANTINED }, run);
 }

@@ -157,6 +157,16 @@ impl Records for SteppedRecords {
         self.inner.get(key).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        turn().await;
+        self.inner.raw(key).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        let (inner, key, found) = (self.inner.clone(), key.clone(), found.clone());
+        self.stage.act(async move { inner.swap_raw(&key, &found, value).await }).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         let (inner, key) = (self.inner.clone(), key.clone());
         let expected = match expected {

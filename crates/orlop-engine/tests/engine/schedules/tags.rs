@@ -14,7 +14,7 @@ use orlop_oci::{Digest, Manifest, Reference, Role};
 
 use super::stepped::{Dice, Stage, stepped};
 use super::world::{EAGER, check_accidents, check_may_fail, check_sound};
-use super::{Plan, Task, auditor, play};
+use super::{Plan, Task, auditor, play, scrubber};
 use crate::fixture::{
     image_of, index_of, keys, open, push_blob, read_blob, repository, sha256, tagged,
 };
@@ -72,6 +72,9 @@ pub(super) fn run(seed: u64, plan: Plan) -> usize {
     }
     for _ in 0..plan.auditors {
         tasks.push(Box::pin(auditor(&store, &stage)));
+    }
+    for _ in 0..plan.scrubbers {
+        tasks.push(Box::pin(scrubber(&store, &stage)));
     }
     play(&stage, tasks, plan.crashes, || told.check(&store));
     if plan.auditors > 0 {
