@@ -48,9 +48,9 @@ for server in "${servers[@]}"; do
     printf '\n=== the tests with %s ===\n' "$server"
     eval "$("tests/servers/$server.sh" "$work/$server")"
     cargo test "${packages[@]}" "$@"
-    # The engine on other stores than memory; its schedules know only that one.
+    # The engine on other stores than memory.
     for store in $stores; do
-        ORLOP_TEST_STORE=$store cargo test -p orlop-engine --test engine -- --skip schedules
+        ORLOP_TEST_STORE=$store cargo test -p orlop-engine --test engine
     done
     packages=(-p orlop-object-store -p orlop-tests --test bucket --test http) stores=''
     stop

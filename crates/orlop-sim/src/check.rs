@@ -6,19 +6,20 @@ use orlop_engine::{Repository, Result, StoredManifest};
 use orlop_oci::{Digest, Reference};
 
 use crate::catalog::{CATALOG, Item};
+use crate::told::Spot;
 use crate::world::{World, repository_of};
 
 /// Whatever is there is whole, and whatever clients were told is so.
 pub(crate) fn check(world: &World) {
     world.stage.count(|counts| counts.checks += 1);
     for repository in 0..CATALOG.repositories.len() {
-        let asked = repository_of(&world.truth, repository);
         for place in 0..CATALOG.items.len() {
-            check_item(world, &asked, (repository, place));
+            check_item(world, (repository, place));
         }
         for tag in 0..CATALOG.tags.len() {
-            check_tag(world, &asked, (repository, tag));
+            check_tag(world, (repository, tag));
         }
+        let asked = repository_of(&world.truth, repository);
         for blob in 0..CATALOG.blobs.len() {
             let digest = &CATALOG.blobs[blob].digest;
             if world.told.is_promised(&world.stage, (repository, blob))
@@ -31,8 +32,10 @@ pub(crate) fn check(world: &World) {
     }
 }
 
-fn check_item(world: &World, asked: &Repository, spot: (usize, usize)) {
+/// Before an act as well, after which nobody knows.
+pub(crate) fn check_item(world: &World, spot: Spot) {
     let (stage, item) = (&world.stage, &CATALOG.items[spot.1]);
+    let asked = &repository_of(&world.truth, spot.0);
     let found = manifest(asked, &item.reference);
     let (name, repository) = (item.name, asked.name());
     match (found, world.told.is_there(stage, spot)) {
@@ -48,13 +51,7 @@ fn check_item(world: &World, asked: &Repository, spot: (usize, usize)) {
 }
 
 /// A manifest that is there has all that it refers to.
-fn check_whole(
-    world: &World,
-    asked: &Repository,
-    spot: (usize, usize),
-    item: &Item,
-    found: &StoredManifest,
-) {
+fn check_whole(world: &World, asked: &Repository, spot: Spot, item: &Item, found: &StoredManifest) {
     let (stage, name) = (&world.stage, item.name);
     if found.bytes != *item.manifest.bytes() {
         stage.violate(format!("{name} has other bytes than were pushed"));
@@ -80,10 +77,12 @@ fn check_whole(
     }
 }
 
-fn check_tag(world: &World, asked: &Repository, spot: (usize, usize)) {
+/// Before an act as well, after which nobody knows.
+pub(crate) fn check_tag(world: &World, spot: Spot) {
     let Some(expected) = world.told.tag_is_on(spot) else {
         return;
     };
+    let asked = &repository_of(&world.truth, spot.0);
     let tag = &CATALOG.tags[spot.1];
     let found = manifest(asked, &Reference::Tag(tag.clone())).map(|found| found.descriptor.digest);
     let expected = expected.map(|item| *CATALOG.items[item].manifest.digest());

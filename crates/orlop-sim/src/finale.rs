@@ -19,10 +19,9 @@ pub(crate) fn check_end(world: &World) {
         check_sound(world);
         check(world);
     }
-    let options = CollectOptions {
-        untagged: world.stage.plan.untagged.then_some(Duration::ZERO),
-        ..EAGER
-    };
+    world.told.end_promises();
+    let options =
+        CollectOptions { untagged: world.stage.plan.untagged.then_some(Duration::ZERO), ..EAGER };
     if let Err(error) = at_once(world.truth.collect(&options, &())) {
         world.stage.violate(format!("the last collection failed: {error}"));
     }
@@ -59,7 +58,7 @@ fn check_sound(world: &World) {
 /// What two accidents at once leave to an audit, and nothing else: a writer that was given up while
 /// it slept, or whose request came late, and that then died. It is repaired.
 fn check_accidents(world: &World) {
-    let faults = &world.stage.plan.faults;
+    let plan = &world.stage.plan;
     let audited = match at_once(world.truth.audit(&REPAIR, &())) {
         Ok(audited) => audited,
         Err(error) => {
@@ -70,7 +69,9 @@ fn check_accidents(world: &World) {
     check_audit(world, &audited);
     for (fault, tally) in &audited.faults {
         let may_be = match fault {
-            Fault::Extent | Fault::Link | Fault::Tag | Fault::Edge => faults.has_accidents(),
+            // Made after its extent died, because the lease was shorter than the mount.
+            Fault::Link => plan.overtakes() || plan.faults.has_accidents(),
+            Fault::Extent | Fault::Tag | Fault::Edge => plan.faults.has_accidents(),
             _ => false,
         };
         if !may_be {
@@ -100,7 +101,8 @@ fn check_clean(world: &World) {
         }
         while kept.len() < live.len() {
             let is_kept = |item: &&usize| {
-                let has_index = kept.iter().any(|kept| CATALOG.items[*kept].children.contains(item));
+                let has_index =
+                    kept.iter().any(|kept| CATALOG.items[*kept].children.contains(item));
                 has_index || CATALOG.items[**item].subject.is_some_and(|on| kept.contains(&on))
             };
             let more: Vec<usize> =

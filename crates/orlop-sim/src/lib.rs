@@ -24,6 +24,7 @@ mod history;
 mod many;
 mod plan;
 mod schedule;
+mod scope;
 mod stage;
 mod store;
 mod told;

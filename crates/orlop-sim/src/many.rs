@@ -58,7 +58,8 @@ impl Many {
         let next = AtomicU64::new(0);
         let is_over = AtomicBool::new(false);
         let failure = Mutex::new(None);
-        let ran = |plan: &Plan| Ran { plan: *plan, counts: Counts::default(), time: Duration::ZERO };
+        let ran =
+            |plan: &Plan| Ran { plan: *plan, counts: Counts::default(), time: Duration::ZERO };
         let all: Mutex<Vec<Ran>> = Mutex::new(self.plans.iter().map(ran).collect());
         let work = || {
             while !is_over.load(Ordering::Relaxed) {

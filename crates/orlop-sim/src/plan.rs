@@ -75,7 +75,7 @@ pub struct Faults {
 impl Faults {
     /// Nothing goes wrong.
     pub const NONE: Self = Self {
-        slow: 12,
+        slow: 30,
         refused: 0,
         lost: 0,
         late: 0,
@@ -102,6 +102,11 @@ impl Plan {
         self.leases == Leases::Real && self.faults.jumps == 0
     }
 
+    /// Whether somebody may be given up who only takes his time.
+    pub(crate) fn overtakes(&self) -> bool {
+        !self.keeps_promises() || self.faults.stalls > 0
+    }
+
     /// Whether nothing can keep a push from succeeding at once.
     pub(crate) fn is_calm(&self) -> bool {
         let is_quiet = !self.faults.has_accidents() && self.faults.stalls == 0;
@@ -125,7 +130,7 @@ const QUIET: Plan = Plan {
     collectors: 2,
     auditors: 0,
     acts: 3,
-    thinks: 300,
+    thinks: 2000,
     leases: Leases::Zero,
     untagged: false,
     faults: Faults::NONE,
@@ -185,7 +190,7 @@ const STALLS: Plan = Plan {
     taggers: 1,
     thinks: 10 * 60_000,
     leases: Leases::Real,
-    faults: Faults { stalls: 40, slow: 6, ..Faults::NONE },
+    faults: Faults { stalls: 40, slow: 10, ..Faults::NONE },
     ..QUIET
 };
 
@@ -236,7 +241,7 @@ const EVERYTHING: Plan = Plan {
     leases: Leases::Both,
     untagged: true,
     faults: Faults {
-        slow: 10,
+        slow: 20,
         refused: 250,
         lost: 200,
         late: 200,

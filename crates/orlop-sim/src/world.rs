@@ -13,6 +13,7 @@ use orlop_backend::Environment;
 use orlop_engine::{Error, ErrorKind, Options, Registry, Repository, Result, UploadId};
 
 use crate::catalog::CATALOG;
+use crate::scope::Scope;
 use crate::stage::{Process, Stage};
 use crate::store::{Lie, lying, new_store, view};
 use crate::told::Told;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     shown: Environment,
     servers: RefCell<Vec<Rc<Server>>>,
     pub(crate) told: Told,
+    pub(crate) scope: Scope,
     /// Uploads that clients have begun, and their repositories.
     pub(crate) uploads: RefCell<Vec<(usize, UploadId)>>,
 }
@@ -46,8 +48,16 @@ impl World {
         let store = new_store(&stage);
         let shown = lie.map_or(store.clone(), |lie| lying(store.clone(), lie, &stage));
         let truth = open_now(&store);
-        let (told, uploads) = (Told::new(), RefCell::default());
-        let world = Self { stage, store, truth, shown, servers: RefCell::default(), told, uploads };
+        let world = Self {
+            store,
+            truth,
+            shown,
+            servers: RefCell::default(),
+            told: Told::new(),
+            scope: Scope::new(&stage.dice),
+            uploads: RefCell::default(),
+            stage,
+        };
         let servers = (0..world.stage.plan.servers).map(|place| world.start(place, 0)).collect();
         world.servers.replace(servers);
         world

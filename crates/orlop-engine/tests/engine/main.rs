@@ -12,7 +12,6 @@ mod leftovers;
 mod lists;
 mod lost_answers;
 mod manifests;
-mod schedules;
 mod slow;
 mod tags;
 mod untagged;

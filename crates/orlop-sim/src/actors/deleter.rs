@@ -4,10 +4,11 @@ use orlop_engine::{Condition, ErrorKind, Repository};
 
 use super::check_may_fail;
 use crate::catalog::CATALOG;
+use crate::check::{check_item, check_tag};
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
-    let repository = world.stage.dice.throw(CATALOG.repositories.len());
+    let repository = world.scope.repository(&world.stage.dice);
     match world.stage.dice.throw(8) {
         0..4 => manifest(world, repository).await,
         4..6 => tag(world, repository).await,
@@ -18,8 +19,9 @@ pub(super) async fn act(world: &World) {
 
 async fn manifest(world: &World, repository: usize) {
     let (stage, told) = (&world.stage, &world.told);
-    let item = stage.dice.throw(CATALOG.items.len());
+    let item = world.scope.item(&stage.dice);
     let digest = CATALOG.items[item].manifest.digest();
+    check_item(world, (repository, item));
     let tags = told.lose_tags(stage, (repository, item));
     let act = told.begin_delete(stage, (repository, item));
     let delete = async |asked: &Repository| asked.delete_manifest(digest).await;
@@ -41,7 +43,8 @@ async fn manifest(world: &World, repository: usize) {
 
 async fn tag(world: &World, repository: usize) {
     let (stage, told) = (&world.stage, &world.told);
-    let tag = stage.dice.throw(CATALOG.tags.len());
+    let tag = world.scope.tag(&stage.dice);
+    check_tag(world, (repository, tag));
     let act = told.begin_tag(stage, (repository, tag));
     let delete =
         async |asked: &Repository| asked.delete_tag(&CATALOG.tags[tag], Condition::Any).await;

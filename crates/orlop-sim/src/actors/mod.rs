@@ -75,7 +75,9 @@ pub(crate) fn tasks(world: &World) -> Vec<Task<'_>> {
     let plan = &world.stage.plan;
     let live = |role: Role| -> Task<'_> {
         Box::pin(async move {
-            for _ in 0..1 + world.stage.dice.throw(plan.acts) {
+            // Whoever cleans up is there all the time.
+            let at_least = if role == Role::Collector { plan.acts } else { 1 };
+            for _ in 0..at_least + world.stage.dice.throw(plan.acts) {
                 world.think().await;
                 role.act(world).await;
             }

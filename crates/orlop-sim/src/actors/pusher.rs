@@ -7,25 +7,13 @@ use orlop_engine::{Error, ErrorKind, MountFrom, PutManifest, References, Result}
 
 use super::{check_may_fail, upload};
 use crate::catalog::CATALOG;
+use crate::check::check_tag;
 use crate::told::TagAct;
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
-    let dice = &world.stage.dice;
-    let repository = dice.throw(CATALOG.repositories.len());
-    let item = match dice.throw(8) {
-        0..3 => 0,
-        3 => 1,
-        4 => 2,
-        5 => 3,
-        6 => 4,
-        _ if dice.one_in(3) => 5,
-        _ => 4,
-    };
-    let mut tags: Vec<usize> = (0..CATALOG.tags.len()).filter(|_| dice.one_in(2)).collect();
-    if dice.one_in(2) {
-        tags.truncate(1);
-    }
+    let (dice, scope) = (&world.stage.dice, &world.scope);
+    let (repository, item, tags) = (scope.repository(dice), scope.item(dice), scope.tags(dice));
     push(world, repository, item, &tags).await;
 }
 
@@ -39,6 +27,9 @@ fn push<'w>(
 ) -> Pin<Box<dyn Future<Output = bool> + 'w>> {
     Box::pin(async move {
         let (stage, told) = (&world.stage, &world.told);
+        for tag in tags {
+            check_tag(world, (repository, *tag));
+        }
         let act = told.begin_push(stage, (repository, item));
         let tag_acts: Vec<TagAct> =
             tags.iter().map(|tag| told.begin_tag(stage, (repository, *tag))).collect();
@@ -63,7 +54,9 @@ fn push<'w>(
         if is_pushed {
             stage.count(|counts| counts.pushes += 1);
             let again = if has_failed { ", in the end" } else { "" };
-            stage.note("", || format!("was told that it pushed {}{again}", CATALOG.items[item].name));
+            stage.note("", || {
+                format!("was told that it pushed {}{again}", CATALOG.items[item].name)
+            });
         }
         is_pushed
     })
@@ -78,6 +71,11 @@ async fn try_to_push(world: &World, repository: usize, item: usize, tags: &[usiz
     }
     for blob in &pushed.blobs {
         send_blob(world, repository, *blob).await?;
+        if world.stage.dice.one_in(3) {
+            // Not for half a lease in all, so what it was told holds.
+            let thinks = world.stage.plan.thinks.min(MINUTES_12);
+            world.stage.think(world.stage.dice.spread(1, thinks)).await;
+        }
     }
     let references = (!pushed.children.is_empty()).then_some(References::Complete);
     let tags = tags.iter().map(|tag| CATALOG.tags[*tag].clone()).collect();
@@ -100,8 +98,7 @@ async fn try_to_push(world: &World, repository: usize, item: usize, tags: &[usiz
 /// Makes sure that a blob is there: finds it, mounts it, or uploads it.
 async fn send_blob(world: &World, repository: usize, blob: usize) -> Result<()> {
     let (stage, told, digest) = (&world.stage, &world.told, &CATALOG.blobs[blob].digest);
-    let (since, asked_at) =
-        (told.look_at_blob(stage, (repository, blob)), stage.now());
+    let (since, asked_at) = (told.look_at_blob(stage, (repository, blob)), stage.now());
     let is_held = !stage.dice.one_in(5)
         && world
             .ask_repository(repository, async |asked| asked.hold_blob(digest).await)
@@ -127,3 +124,6 @@ async fn send_blob(world: &World, repository: usize, blob: usize) -> Result<()> 
 }
 
 const ATTEMPTS: usize = 5;
+
+/// In milliseconds.
+const MINUTES_12: u64 = 12 * 60_000;

@@ -4,25 +4,27 @@ use orlop_engine::{Condition, ErrorKind};
 
 use super::check_may_fail;
 use crate::catalog::CATALOG;
+use crate::check::check_tag;
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
     let (stage, told) = (&world.stage, &world.told);
-    let repository = stage.dice.throw(CATALOG.repositories.len());
-    let tag = stage.dice.throw(CATALOG.tags.len());
-    let item = stage.dice.throw(CATALOG.items.len());
+    let repository = world.scope.repository(&stage.dice);
+    let tag = world.scope.tag(&stage.dice);
+    let item = world.scope.item(&stage.dice);
     let digest = CATALOG.items[item].manifest.digest();
     let condition = match stage.dice.throw(8) {
         0 => Condition::Absent,
         1 => Condition::Present,
         2 => {
-            let on = stage.dice.throw(CATALOG.items.len());
+            let on = world.scope.item(&stage.dice);
             Condition::Is(*CATALOG.items[on].manifest.digest())
         }
         _ => Condition::Any,
     };
     let was_there = told.is_there(stage, (repository, item));
     let deletes = told.look_at_deletes(stage, (repository, item));
+    check_tag(world, (repository, tag));
     let act = told.begin_tag(stage, (repository, tag));
     let set = async |asked: &orlop_engine::Repository| {
         asked.set_tag(&CATALOG.tags[tag], digest, condition).await
@@ -39,7 +41,9 @@ pub(super) async fn act(world: &World) {
             told.end_tag_set(stage, act, (item, deletes), true);
         }
         Ok(false) => {
-            if was_there == Some(true) && stays && told.is_there(stage, (repository, item)).is_some()
+            if was_there == Some(true)
+                && stays
+                && told.is_there(stage, (repository, item)).is_some()
             {
                 let name = CATALOG.items[item].name;
                 stage.violate(format!("{name} was acknowledged and cannot be tagged"));

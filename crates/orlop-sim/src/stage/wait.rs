@@ -27,7 +27,8 @@ impl Stage {
         let delay = if self.dice.one_in(self.plan.faults.slow) {
             self.dice.spread(QUICK_MAX, SLOW_MAX)
         } else {
-            1 + self.dice.below(QUICK_MAX)
+            // Some take as long as a hundred others, so that there is all kinds of overtaking.
+            self.dice.spread(1, QUICK_MAX)
         };
         Wait { stage: self, process: Some(process), delay, until: None }
     }
@@ -72,7 +73,7 @@ impl Drop for Wait<'_> {
 }
 
 /// Most calls take less than this, in milliseconds.
-const QUICK_MAX: u64 = 40;
+const QUICK_MAX: u64 = 500;
 
 /// Twenty seconds.
 const SLOW_MAX: u64 = 20_000;

@@ -108,8 +108,8 @@ impl Told {
     /// that is known for half a lease.
     pub(crate) fn is_there(&self, stage: &Stage, spot: Spot) -> Option<bool> {
         let manifest = &self.manifests.borrow()[spot.0][spot.1];
-        let holds = !stage.plan.untagged
-            || stage.plan.keeps_promises() && stage.now() < manifest.until;
+        let holds =
+            !stage.plan.untagged || stage.plan.keeps_promises() && stage.now() < manifest.until;
         manifest.is_there.filter(|is_there| !is_there || holds)
     }
 
@@ -124,6 +124,12 @@ impl Told {
         if stage.plan.keeps_promises() && blob.deletes.is_undisturbed(since) {
             blob.until = blob.until.max(asked_at + PROMISE);
         }
+    }
+
+    /// From here on nobody relies on what nothing keeps.
+    pub(crate) fn end_promises(&self) {
+        self.manifests.borrow_mut().iter_mut().flatten().for_each(|manifest| manifest.until = 0);
+        self.blobs.borrow_mut().iter_mut().flatten().for_each(|blob| blob.until = 0);
     }
 
     /// What somebody finds who asks for a blob.

@@ -36,10 +36,17 @@ pub(crate) struct TagsOn(Vec<(Spot, Began)>);
 impl Told {
     /// Somebody begins to set, to move or to delete a tag.
     pub(crate) fn begin_tag(&self, stage: &Stage, spot: Spot) -> TagAct {
+        let found = self.look_at_tag(stage, spot);
         let tag = &mut self.tags.borrow_mut()[spot.0][spot.1];
-        let was_on = tag.on.filter(|_| tag.acts.is_quiet(late(stage)));
         tag.on = None;
-        let began = tag.acts.begin(late(stage));
+        TagAct { began: tag.acts.begin(late(stage)), ..found }
+    }
+
+    /// Somebody begins to look at a tag.
+    pub(crate) fn look_at_tag(&self, stage: &Stage, spot: Spot) -> TagAct {
+        let tag = &mut self.tags.borrow_mut()[spot.0][spot.1];
+        let began = tag.acts.look(late(stage));
+        let was_on = tag.on.filter(|_| tag.acts.is_quiet(late(stage)));
         let deletes = was_on.flatten().map(|item| self.look_at_deletes(stage, (spot.0, item)));
         TagAct { spot, began, was_on, deletes }
     }
