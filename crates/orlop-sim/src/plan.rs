@@ -1,5 +1,7 @@
 //! What is tried with a seed: how many of whom, and what may go wrong.
 
+use crate::dice::Dice;
+
 /// What is tried with a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)] // built with `..QUIET`
@@ -86,6 +88,23 @@ impl Faults {
         full: 0,
         throttled: 0,
     };
+
+    /// Some of them: one that never comes lets others show what they can do alone.
+    pub(crate) fn some(&self, dice: &Dice) -> Self {
+        let some = |often: u64| if dice.one_in(4) { 0 } else { often };
+        Self {
+            slow: self.slow,
+            refused: some(self.refused),
+            lost: some(self.lost),
+            late: some(self.late),
+            deaths: some(self.deaths),
+            hangups: some(self.hangups),
+            stalls: some(self.stalls),
+            jumps: some(self.jumps),
+            full: some(self.full),
+            throttled: some(self.throttled),
+        }
+    }
 
     /// Whether somebody may be cut off in the middle, or not know what became of a change: what
     /// two such accidents at once leave behind is for an audit.

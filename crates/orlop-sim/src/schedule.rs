@@ -135,7 +135,7 @@ fn disturb(world: &World, tasks: &Tasks<'_>) {
 }
 
 /// To look at everything takes as long as some dozens of steps.
-const CHECK_EVERY: u64 = 60;
+const CHECK_EVERY: u64 = 120;
 
 /// A schedule has some hundreds; a collector that begins again and again has more.
 const STEPS_MAX: u64 = 300_000;

@@ -90,12 +90,12 @@ async fn one_chunk(
     let Some(rest) = content.bytes.get(from..) else {
         return Err(Error::new(ErrorKind::UploadConflict, "somebody else has written to it"));
     };
-    if is_last {
+    if is_last || rest.is_empty() {
         upload.write(rest.into()).await?;
         upload.commit(&content.digest).await?;
         return Ok(true);
     }
-    let len = world.stage.dice.throw(rest.len() + 1);
+    let len = 1 + world.stage.dice.throw(rest.len());
     upload.write(rest[..len].into()).await?;
     upload.pause().await?;
     Ok(false)

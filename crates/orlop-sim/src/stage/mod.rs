@@ -72,9 +72,10 @@ enum Event {
 impl Stage {
     pub(crate) fn new(plan: Plan, seed: u64, names: Vec<String>, is_recorded: bool) -> Self {
         let queue = Queue { late: vec![0; names.len() + 1], ..Queue::default() };
+        let dice = Dice::new(seed);
         Self {
-            plan,
-            dice: Dice::new(seed),
+            plan: Plan { faults: plan.faults.some(&dice), ..plan },
+            dice,
             history: History::new(is_recorded),
             queue: Mutex::new(queue),
             counts: Mutex::default(),

@@ -86,11 +86,11 @@ impl Records for View {
     }
 
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
-        listing::entries(self.inner.list(prefix, after), &self.seen, prefix, false)
+        listing::list(&self.inner, &self.seen, prefix, after)
     }
 
     fn walk(&self, prefix: &Prefix) -> BoxStream<'_, Result<Entry>> {
-        listing::entries(self.inner.walk(prefix), &self.seen, prefix, true)
+        listing::walk(&self.inner, &self.seen, prefix)
     }
 }
 
