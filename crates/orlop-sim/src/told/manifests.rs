@@ -41,7 +41,8 @@ pub(super) struct BlobTold {
 pub(crate) struct ManifestAct {
     spot: Spot,
     is_push: bool,
-    /// What it found of those of the other kind.
+    /// What it found of those of its own kind, and of the other one.
+    own: Began,
     pub(crate) others: Began,
     /// Whether the manifest was known to be there, with nobody else at it.
     pub(crate) was_there: Option<bool>,
@@ -64,18 +65,16 @@ impl Told {
         let was_alone =
             manifest.pushes.is_quiet(late(stage)) && manifest.deletes.is_quiet(late(stage));
         let was_there = manifest.is_there.filter(|_| was_alone);
-        let others = if is_push {
-            manifest.pushes.begin(late(stage));
+        let (own, others) = if is_push {
             manifest.is_there = manifest.is_there.filter(|is_there| *is_there);
-            manifest.deletes.look(late(stage))
+            (manifest.pushes.begin(late(stage)), manifest.deletes.look(late(stage)))
         } else {
-            manifest.deletes.begin(late(stage));
             manifest.was_deleted = true;
             manifest.is_there = manifest.is_there.filter(|is_there| !*is_there);
             manifest.until = 0;
-            manifest.pushes.look(late(stage))
+            (manifest.deletes.begin(late(stage)), manifest.pushes.look(late(stage)))
         };
-        ManifestAct { spot, is_push, others, was_there, began_at: stage.now() }
+        ManifestAct { spot, is_push, own, others, was_there, began_at: stage.now() }
     }
 
     /// It ended; whether its author was told so. The answer says whether it was alone.
@@ -86,8 +85,9 @@ impl Told {
             false => (&mut manifest.deletes, &manifest.pushes),
         };
         own.end(stage.actor(), is_sure);
-        let was_alone = others.is_undisturbed(act.others);
-        if is_sure && was_alone {
+        let was_alone = own.is_undisturbed(act.own) && others.is_undisturbed(act.others);
+        // Those of its own kind want the same.
+        if is_sure && others.is_undisturbed(act.others) {
             manifest.is_there = Some(act.is_push);
             manifest.until = if act.is_push { act.began_at + PROMISE } else { 0 };
         }
