@@ -85,7 +85,7 @@ pub(crate) fn check_tag(world: &World, spot: Spot) {
     let asked = &repository_of(&world.truth, spot.0);
     let tag = &CATALOG.tags[spot.1];
     let found = manifest(asked, &Reference::Tag(tag.clone())).map(|found| found.descriptor.digest);
-    let expected = expected.map(|item| *CATALOG.items[item].manifest.digest());
+    let expected = expected.item().map(|item| *CATALOG.items[item].manifest.digest());
     if found != expected {
         let name = asked.name();
         world.stage.violate(format!("tag {tag} of {name} is on {found:?}, not on {expected:?}"));

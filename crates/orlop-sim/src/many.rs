@@ -53,7 +53,7 @@ impl Many {
     /// # Errors
     ///
     /// The first schedule that failed.
-    pub fn run(&self, watch: impl Fn(&Counts) + Sync) -> Result<Vec<Ran>, Failure> {
+    pub fn run(&self, watch: impl Fn(&Counts) + Sync) -> Result<Vec<Ran>, Box<Failure>> {
         let begun = Instant::now();
         let next = AtomicU64::new(0);
         let is_over = AtomicBool::new(false);
@@ -75,7 +75,7 @@ impl Many {
                 all[place].counts += outcome.counts;
                 all[place].time += started.elapsed();
                 if let Some(violation) = outcome.violation {
-                    lock(&failure).get_or_insert(Failure { plan, seed, violation });
+                    lock(&failure).get_or_insert(Box::new(Failure { plan, seed, violation }));
                     is_over.store(true, Ordering::Relaxed);
                 }
             }

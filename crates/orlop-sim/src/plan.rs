@@ -271,7 +271,6 @@ const EVERYTHING: Plan = Plan {
         full: 600,
         throttled: 600,
     },
-    ..QUIET
 };
 
 /// All plans, from the quietest to the worst.

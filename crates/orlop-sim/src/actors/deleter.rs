@@ -5,6 +5,7 @@ use orlop_engine::{Condition, ErrorKind, Repository};
 use super::check_may_fail;
 use crate::catalog::CATALOG;
 use crate::check::{check_item, check_tag};
+use crate::told::TagOn;
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
@@ -53,7 +54,7 @@ async fn tag(world: &World, repository: usize) {
         Ok(was_there) => {
             stage.count(|counts| counts.deletes += 1);
             let known = told.was_on(&act);
-            if !was_there && known.is_some_and(|on| on.is_some()) {
+            if !was_there && known.is_some_and(|on| on != TagOn::Nothing) {
                 stage.violate(format!("tag was on {known:?}, and was not there"));
             }
         }

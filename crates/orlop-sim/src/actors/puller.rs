@@ -7,6 +7,7 @@ use orlop_oci::Reference;
 
 use super::check_may_fail;
 use crate::catalog::{CATALOG, Item};
+use crate::told::TagOn;
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
@@ -43,12 +44,12 @@ async fn by_tag(world: &World, repository: usize) {
     let pull = async |asked: &Repository| pull(world, asked, &reference).await;
     let pulled = world.ask_repository(repository, pull).await;
     let expected = told.was_on(&act);
-    if expected == Some(None)
+    if expected == Some(TagOn::Nothing)
         && let Ok(Pulled::Whole(found) | Pulled::Part(found, _)) = &pulled
     {
         stage.violate(format!("tag {reference} was deleted, and is on {}", found.name));
     }
-    judge(world, pulled, expected.flatten().map(|item| &CATALOG.items[item]));
+    judge(world, pulled, expected.and_then(TagOn::item).map(|item| &CATALOG.items[item]));
 }
 
 /// What was pulled, and what must be there.
@@ -124,7 +125,7 @@ async fn lists(world: &World, repository: usize) {
         Err(error) => return check_may_fail(world, "a list", &error),
     };
     for (tag, act) in CATALOG.tags.iter().zip(&acts) {
-        let is_there = told.was_on(act).is_some_and(|on| on.is_some());
+        let is_there = told.was_on(act).is_some_and(|on| on != TagOn::Nothing);
         if is_there && !(exists && page.items.contains(tag)) {
             stage.violate(format!("tag {tag} is not listed"));
         }

@@ -34,7 +34,7 @@ pub(super) async fn act(world: &World) {
     match answer {
         Ok(true) => {
             if let Some(was_on) = told.was_on(&act)
-                && !holds(condition, was_on)
+                && !holds(condition, was_on.item())
             {
                 stage.violate(format!("tag was on {was_on:?}, and was set if {condition:?}"));
             }
@@ -52,7 +52,7 @@ pub(super) async fn act(world: &World) {
         }
         Err(error) if error.kind() == ErrorKind::Precondition => {
             if let Some(was_on) = told.was_on(&act)
-                && holds(condition, was_on)
+                && holds(condition, was_on.item())
             {
                 stage.violate(format!("tag was on {was_on:?}, and was not set if {condition:?}"));
             }

@@ -12,7 +12,7 @@ pub(crate) type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
 
 /// All that go on, each at its time.
 pub(crate) struct Tasks<'t> {
-    tasks: Vec<(Option<Task<'t>>, Waker)>,
+    all: Vec<(Option<Task<'t>>, Waker)>,
     /// Whose turn it is, in this order.
     ready: Arc<Mutex<Vec<usize>>>,
     left: usize,
@@ -38,8 +38,8 @@ impl<'t> Tasks<'t> {
             let waker = TaskWaker { task, ready: Arc::clone(&ready) };
             (Some(work), Waker::from(Arc::new(waker)))
         };
-        let tasks = tasks.into_iter().enumerate().map(with_waker).collect();
-        Self { tasks, ready, left }
+        let all = tasks.into_iter().enumerate().map(with_waker).collect();
+        Self { all, ready, left }
     }
 
     pub(crate) fn are_left(&self) -> bool {
@@ -48,7 +48,7 @@ impl<'t> Tasks<'t> {
 
     /// Lets all look around: something has happened that may concern them.
     pub(crate) fn wake_all(&self) {
-        lock(&self.ready).extend(0..self.tasks.len());
+        lock(&self.ready).extend(0..self.all.len());
     }
 
     /// Lets everybody whose turn it is go on as far as possible.
@@ -59,7 +59,7 @@ impl<'t> Tasks<'t> {
                 return;
             }
             for task in ready {
-                let (work, waker) = &mut self.tasks[task];
+                let (work, waker) = &mut self.all[task];
                 let Some(running) = work else {
                     continue;
                 };

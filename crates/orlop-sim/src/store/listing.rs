@@ -83,7 +83,8 @@ fn paced<'l, T: Send + 'l>(
         .map(Ok)
         .and_then(move |entry| {
             let seen = seen.clone();
-            let what = seen.stage.history.is_kept().then(|| shown(&entry)).unwrap_or_default();
+            let is_told = seen.stage.history.is_kept();
+            let what = if is_told { shown(&entry) } else { String::new() };
             async move {
                 seen.look(|| what.clone()).await?;
                 seen.note(|| what);

@@ -80,9 +80,10 @@ impl Told {
     /// It ended; whether its author was told so. The answer says whether it was alone.
     pub(crate) fn end(&self, stage: &Stage, act: ManifestAct, is_sure: bool) -> bool {
         let manifest = &mut self.manifests.borrow_mut()[act.spot.0][act.spot.1];
-        let (own, others) = match act.is_push {
-            true => (&mut manifest.pushes, &manifest.deletes),
-            false => (&mut manifest.deletes, &manifest.pushes),
+        let (own, others) = if act.is_push {
+            (&mut manifest.pushes, &manifest.deletes)
+        } else {
+            (&mut manifest.deletes, &manifest.pushes)
         };
         own.end(stage.actor(), is_sure);
         let was_alone = own.is_undisturbed(act.own) && others.is_undisturbed(act.others);

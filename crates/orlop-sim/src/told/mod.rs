@@ -11,8 +11,8 @@ use std::cell::RefCell;
 
 pub(crate) use self::acts::{Acts, Began};
 use self::manifests::{BlobTold, ManifestTold};
-pub(crate) use self::tags::TagAct;
 use self::tags::TagTold;
+pub(crate) use self::tags::{TagAct, TagOn};
 use crate::catalog::CATALOG;
 use crate::stage::Stage;
 

@@ -9,12 +9,30 @@ use crate::stage::Stage;
 pub(super) struct TagTold {
     acts: Acts,
     /// The manifest that it is on, or that it is not there; if that is known.
-    on: Option<Option<usize>>,
+    on: Option<TagOn>,
+}
+
+/// What a tag is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TagOn {
+    /// It is not there.
+    Nothing,
+    /// A manifest, by its place in the catalog.
+    Item(usize),
+}
+
+impl TagOn {
+    pub(crate) fn item(self) -> Option<usize> {
+        match self {
+            TagOn::Nothing => None,
+            TagOn::Item(item) => Some(item),
+        }
+    }
 }
 
 impl Default for TagTold {
     fn default() -> Self {
-        Self { acts: Acts::default(), on: Some(None) }
+        Self { acts: Acts::default(), on: Some(TagOn::Nothing) }
     }
 }
 
@@ -24,7 +42,7 @@ pub(crate) struct TagAct {
     spot: Spot,
     began: Began,
     /// What it was on, if that is known and nobody else was at it.
-    was_on: Option<Option<usize>>,
+    was_on: Option<TagOn>,
     /// What was found of the deletes of that manifest.
     deletes: Option<Began>,
 }
@@ -47,15 +65,16 @@ impl Told {
         let tag = &mut self.tags.borrow_mut()[spot.0][spot.1];
         let began = tag.acts.look(late(stage));
         let was_on = tag.on.filter(|_| tag.acts.is_quiet(late(stage)));
-        let deletes = was_on.flatten().map(|item| self.look_at_deletes(stage, (spot.0, item)));
+        let deletes =
+            was_on.and_then(TagOn::item).map(|item| self.look_at_deletes(stage, (spot.0, item)));
         TagAct { spot, began, was_on, deletes }
     }
 
     /// What a tag was on during an act, if that is known and nobody else was at it till now.
-    pub(crate) fn was_on(&self, act: &TagAct) -> Option<Option<usize>> {
+    pub(crate) fn was_on(&self, act: &TagAct) -> Option<TagOn> {
         let was_on = act.was_on?;
         let is_disturbed = match (was_on, act.deletes) {
-            (Some(item), Some(deletes)) => !self.stays((act.spot.0, item), deletes),
+            (TagOn::Item(item), Some(deletes)) => !self.stays((act.spot.0, item), deletes),
             _ => false,
         };
         let tags = self.tags.borrow();
@@ -68,7 +87,7 @@ impl Told {
         let tag = &mut self.tags.borrow_mut()[act.spot.0][act.spot.1];
         tag.acts.end(stage.actor(), is_sure);
         if is_sure && tag.acts.is_undisturbed(act.began) {
-            tag.on = Some(None);
+            tag.on = Some(TagOn::Nothing);
         }
     }
 
@@ -84,7 +103,7 @@ impl Told {
         let tag = &mut self.tags.borrow_mut()[act.spot.0][act.spot.1];
         tag.acts.end(stage.actor(), is_sure);
         if is_sure && stays && tag.acts.is_undisturbed(act.began) {
-            tag.on = Some(Some(item));
+            tag.on = Some(TagOn::Item(item));
         }
     }
 
@@ -102,7 +121,7 @@ impl Told {
     pub(crate) fn lose_tags(&self, stage: &Stage, (repository, item): Spot) -> TagsOn {
         let mut lost = Vec::new();
         for (place, tag) in self.tags.borrow_mut()[repository].iter_mut().enumerate() {
-            if tag.on == Some(Some(item)) {
+            if tag.on == Some(TagOn::Item(item)) {
                 tag.on = None;
                 lost.push(((repository, place), tag.acts.look(late(stage))));
             }
@@ -115,13 +134,13 @@ impl Told {
         for (spot, since) in &tags.0 {
             let tag = &mut self.tags.borrow_mut()[spot.0][spot.1];
             if tag.acts.is_undisturbed(*since) {
-                tag.on = Some(None);
+                tag.on = Some(TagOn::Nothing);
             }
         }
     }
 
     /// What a tag is on, if that is known.
-    pub(crate) fn tag_is_on(&self, spot: Spot) -> Option<Option<usize>> {
+    pub(crate) fn tag_is_on(&self, spot: Spot) -> Option<TagOn> {
         self.tags.borrow()[spot.0][spot.1].on
     }
 }
