@@ -57,9 +57,9 @@ for server in "${servers[@]}"; do
     printf '\n=== the tests with %s ===\n' "$server"
     eval "$("tests/servers/$server.sh" "$work/$server")"
     cargo_test "${tests[@]}" "$@"
-    # The engine on other stores than memory; its schedules know only that one.
+    # The engine on other stores than memory.
     for store in $stores; do
-        ORLOP_TEST_STORE=$store cargo_test --test engine -- --skip schedules
+        ORLOP_TEST_STORE=$store cargo_test --test engine
     done
     tests=(--test bucket --test http) stores=''
     stop

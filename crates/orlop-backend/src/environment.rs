@@ -26,7 +26,7 @@ impl Environment {
         let entropy = Arc::new(SystemEntropy);
         let clock = Arc::new(SystemClock);
         Self {
-            extents: Arc::new(memory::MemoryExtents::new()),
+            extents: Arc::new(memory::MemoryExtents::new(clock.clone())),
             records: Arc::new(memory::MemoryRecords::new(clock.clone(), entropy.clone())),
             clock,
             entropy,

@@ -187,6 +187,9 @@ impl Repository {
         let Err(error) = self.check_alive(digest, manifest).await else {
             return Ok(());
         };
+        if error.kind() != ErrorKind::ManifestUnknown {
+            return Err(error); // it may be alive, and then the tag must stay
+        }
         let key = layout::tag(&self.name, tag)?;
         if let Some(stored) = self.store().get::<TagState>(&key).await?
             && stored.state.is_on(digest, manifest)

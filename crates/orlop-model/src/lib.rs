@@ -39,7 +39,7 @@
 //!   `creates-twice` and `tells-conflicts-that-were-none` say why it matters.
 //! * Retries without end: a push has two incarnations at most, a delete two candidates.
 //! * Leases of manifests. Those of blobs it has.
-//! * The engine's own code. `crates/orlop-engine/tests/engine/schedules` runs that.
+//! * The engine's own code. `crates/orlop-sim` runs that.
 
 mod change;
 mod explorer;

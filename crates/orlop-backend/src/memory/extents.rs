@@ -1,6 +1,6 @@
 //! Extents in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,15 @@ use futures::stream::{self, BoxStream};
 
 use super::lock;
 use crate::{
-    Appender, ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, ExtentState,
-    Extents, Result,
+    Appender, ByteStream, Checkpoint, Claim, Clock, Error, ErrorKind, ExtentEntry, ExtentId,
+    ExtentState, Extents, Result,
 };
 
 /// Extents in this process's memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryExtents {
-    extents: Arc<Mutex<HashMap<ExtentId, Extent>>>,
+    extents: Arc<Mutex<BTreeMap<ExtentId, Extent>>>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug)]
@@ -35,8 +36,8 @@ struct Extent {
 
 impl MemoryExtents {
     /// An empty place.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { extents: Arc::default(), clock }
     }
 
     /// What there is at this moment.
@@ -78,6 +79,7 @@ impl Extents for MemoryExtents {
         extent.claimed = true;
         Ok(Claim::Granted(Box::new(MemoryAppender {
             extents: self.extents.clone(),
+            clock: self.clock.clone(),
             id,
             base: from.len,
             unwritten: Vec::new(),
@@ -154,7 +156,8 @@ fn cut(pieces: &[Bytes], range: Range<u64>) -> Vec<Bytes> {
 
 #[derive(Debug)]
 struct MemoryAppender {
-    extents: Arc<Mutex<HashMap<ExtentId, Extent>>>,
+    extents: Arc<Mutex<BTreeMap<ExtentId, Extent>>>,
+    clock: Arc<dyn Clock>,
     id: ExtentId,
     /// Where `unwritten` begins.
     base: u64,
@@ -175,7 +178,7 @@ impl MemoryAppender {
         extent.pieces.append(&mut mem::take(&mut self.unwritten));
         extent.len = self.len;
         extent.sealed = seal;
-        extent.modified = SystemTime::now();
+        extent.modified = self.clock.now();
         self.base = self.len;
         Ok(())
     }

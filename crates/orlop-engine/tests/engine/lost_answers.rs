@@ -17,15 +17,16 @@ use orlop_engine::{CollectOptions, Condition, ErrorKind};
 use orlop_oci::Algorithm;
 
 use crate::fixture::{
-    extents, image_of, keys, new_store, open, pulls, push_blob, read_blob, repository, sha256,
-    tagged,
+    extents, image_of, keys, new_store, open, pulls, push_blob, push_image, read_blob, repository,
+    sha256, tagged,
 };
 
-/// Fails the n-th change, before or after it is done.
+/// Fails the n-th change, before or after it is done, or the n-th read.
 #[derive(Debug)]
 struct Lossy {
     inner: Arc<dyn Records>,
     until: AtomicU64,
+    reads_until: AtomicU64,
     after: bool,
 }
 
@@ -46,6 +47,9 @@ impl Lossy {
 #[async_trait]
 impl Records for Lossy {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        if self.reads_until.fetch_sub(1, Ordering::Relaxed) == 1 {
+            return Err(Error::new(orlop_backend::ErrorKind::Unavailable, "the request got lost"));
+        }
         self.inner.get(key).await
     }
 
@@ -86,8 +90,8 @@ impl Lossy {
     /// A store, and the same one with a loss that is not armed yet.
     async fn new_store(after: bool) -> (Environment, Environment, Arc<Self>) {
         let sound = new_store().await;
-        let (inner, until) = (sound.records.clone(), AtomicU64::new(u64::MAX));
-        let lossy = Arc::new(Self { inner, until, after });
+        let [until, reads_until] = [(); 2].map(|()| AtomicU64::new(u64::MAX));
+        let lossy = Arc::new(Self { inner: sound.records.clone(), until, reads_until, after });
         (sound.clone(), Environment { records: lossy.clone(), ..sound }, lossy)
     }
 }
@@ -133,6 +137,25 @@ async fn an_abort_that_was_cut_off_is_finished_by_the_next_one() {
             again.collect(&IDLE, &()).await.unwrap();
             assert_eq!(extents(&sound).await, []);
             assert_eq!(keys(&sound, "u").await, []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tag_stays_whose_manifest_could_not_be_looked_at() {
+    for read in 1.. {
+        let (sound, faulty, lossy) = Lossy::new_store(false).await;
+        let a = repository(&open(sound).await, "a");
+        push_image(&a, "one", &["latest"]).await;
+        let two = push_image(&a, "two", &[]).await.digest;
+        let unsure = repository(&open(faulty).await, "a");
+        lossy.reads_until.store(read, Ordering::Relaxed);
+        let outcome = unsure.set_tag(&"latest".parse().unwrap(), &two, Condition::Any).await;
+        let found = pulls(&a, "latest").await;
+        assert!(found.is_some(), "it is gone when read {read} gets lost");
+        if outcome.is_ok() {
+            assert!(read > 3 && found == Some(two));
+            break; // there are fewer reads than that
         }
     }
 }

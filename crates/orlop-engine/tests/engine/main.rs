@@ -13,7 +13,6 @@ mod liar;
 mod lists;
 mod lost_answers;
 mod manifests;
-mod schedules;
 mod scrub;
 mod slow;
 mod tags;

@@ -25,6 +25,16 @@ impl Records for MortalRecords {
         self.inner.get(key).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.life.turn().await;
+        self.inner.raw(key).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        self.life.act(format!("swap raw {key}"), 0).await;
+        self.inner.swap_raw(key, found, value).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         self.life.act(format!("swap {key}"), 0).await;
         self.inner.swap(key, expected, value).await
