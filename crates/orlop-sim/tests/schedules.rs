@@ -81,7 +81,7 @@ fn a_store_that_lies_is_found_out() {
 }
 
 /// Of each plan.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 200;
 
 const LIED_TO: [&str; 2] = ["quiet", "untagged"];
 

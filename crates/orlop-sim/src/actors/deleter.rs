@@ -10,10 +10,10 @@ use crate::world::World;
 
 pub(super) async fn act(world: &World) {
     let repository = world.scope.repository(&world.stage.dice);
-    match world.stage.dice.throw(8) {
+    match world.stage.dice.throw(10) {
         0..4 => manifest(world, repository).await,
         4..6 => tag(world, repository).await,
-        6 => blob(world, repository).await,
+        6..9 => blob(world, repository).await,
         _ => upload(world).await,
     }
 }
@@ -65,7 +65,10 @@ async fn tag(world: &World, repository: usize) {
 
 async fn blob(world: &World, repository: usize) {
     let (stage, told) = (&world.stage, &world.told);
-    let blob = stage.dice.throw(CATALOG.blobs.len());
+    let blobs = &CATALOG.items[world.scope.item(&stage.dice)].blobs;
+    let Some(blob) = blobs.get(stage.dice.throw(blobs.len().max(1))).copied() else {
+        return; // an index has none
+    };
     told.begin_blob_delete(stage, (repository, blob));
     let delete = async |asked: &Repository| asked.delete_blob(&CATALOG.blobs[blob].digest).await;
     let answer = world.ask_repository(repository, delete).await;

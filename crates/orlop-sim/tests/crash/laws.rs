@@ -74,7 +74,7 @@ pub(crate) async fn check_clean(process: &Process, needs_repair: bool) {
     for garbage in [inventory.unreferenced, inventory.trash, inventory.uploads, inventory.orphans] {
         assert_eq!(garbage.count, 0, "{inventory:?}");
     }
-    assert_eq!((inventory.open_uploads, inventory.candidates), (0, 0));
+    assert_eq!((inventory.open_uploads.count, inventory.candidates), (0, 0));
     assert_eq!(inventory.referenced, inventory.extents);
     let extents: Vec<_> = environment.extents.walk().try_collect().await.unwrap();
     assert!(extents.iter().all(|extent| extent.state != ExtentState::Open), "{extents:?}");
