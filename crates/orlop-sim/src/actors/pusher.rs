@@ -8,7 +8,7 @@ use orlop_engine::{Error, ErrorKind, MountFrom, PutManifest, References, Result}
 use super::{check_may_fail, upload};
 use crate::catalog::CATALOG;
 use crate::check::check_tag;
-use crate::told::TagAct;
+use crate::told::{Began, Spot, TagAct};
 use crate::world::World;
 
 pub(super) async fn act(world: &World) {
@@ -80,18 +80,30 @@ async fn try_to_push(world: &World, repository: usize, item: usize, tags: &[usiz
     let references = (!pushed.children.is_empty()).then_some(References::Complete);
     let tags = tags.iter().map(|tag| CATALOG.tags[*tag].clone()).collect();
     let put = PutManifest { tags, references, ..PutManifest::default() };
+    let (stage, told) = (&world.stage, &world.told);
+    let promised: Vec<_> = pushed
+        .blobs
+        .iter()
+        .map(|blob| (repository, *blob))
+        .filter(|spot| told.is_promised(stage, *spot))
+        .map(|spot| (spot, told.look_at_blob(stage, spot)))
+        .collect();
     let answer = world
         .ask_repository(repository, async |repository| {
             repository.put_manifest(&pushed.manifest, &put).await
         })
         .await;
+    let holds = |(spot, since): &(Spot, Began)| {
+        told.is_promised(stage, *spot) && told.blob_stays(*spot, *since)
+    };
     if let Err(error) = &answer
         && error.kind() == ErrorKind::ManifestBlobUnknown
         && pushed.children.is_empty()
         && !world.may_miss_blobs()
-        && pushed.blobs.iter().all(|blob| world.told.is_promised(&world.stage, (repository, *blob)))
+        && promised.len() == pushed.blobs.len()
+        && promised.iter().all(holds)
     {
-        world.stage.violate(format!("what was promised is not there: {error}"));
+        stage.violate(format!("what was promised is not there: {error}"));
     }
     answer.map(drop)
 }

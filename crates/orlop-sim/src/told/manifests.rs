@@ -138,6 +138,11 @@ impl Told {
         self.blobs.borrow_mut()[spot.0][spot.1].deletes.look(late(stage))
     }
 
+    /// Whether nobody has been deleting a blob since then.
+    pub(crate) fn blob_stays(&self, spot: Spot, since: Began) -> bool {
+        self.blobs.borrow()[spot.0][spot.1].deletes.is_undisturbed(since)
+    }
+
     /// Whether a client may rely on a blob.
     pub(crate) fn is_promised(&self, stage: &Stage, spot: Spot) -> bool {
         stage.now() < self.blobs.borrow()[spot.0][spot.1].until
