@@ -32,6 +32,14 @@ impl Records for Slow<MemoryRecords> {
         slowly(self.0.get(key)).await
     }
 
+    async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
+        slowly(self.0.raw(key)).await
+    }
+
+    async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
+        slowly(self.0.swap_raw(key, found, value)).await
+    }
+
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
         slowly(self.0.swap(key, expected, value)).await
     }

@@ -46,7 +46,7 @@ impl Place {
                 let (clock, entropy) = (Arc::new(SystemClock), Arc::new(Ids::default()));
                 let records = MemoryRecords::new(clock.clone(), entropy.clone());
                 Self::Memory(Environment {
-                    extents: Arc::new(Slow(MemoryExtents::new())),
+                    extents: Arc::new(Slow(MemoryExtents::new(clock.clone()))),
                     records: Arc::new(Slow(records)),
                     clock,
                     entropy,

@@ -137,6 +137,10 @@ impl Disk for CountingDisk {
         self.os().create_dir(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.os().remove_dir(path)
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.os().sync_dir(path)
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use orlop::{
-    Affected, Damage, Findings, Options, Registry, Remedy, ScrubCheckpoint, ScrubObserver,
-    ScrubOptions, ScrubProgress, Scrubbed, Source,
+    Affected, Damage, Findings, Options, Registry, Remedy, RepositoryName, ScrubCheckpoint,
+    ScrubObserver, ScrubOptions, ScrubProgress, Scrubbed, Source,
 };
 use orlop_registry::StoreUrl;
 use serde_json::{Map, Value, json};
@@ -220,7 +220,7 @@ fn in_json(scrubbed: &Scrubbed) -> Value {
 
 fn damage_in_json(damage: &Damage) -> Value {
     let Affected { repositories, manifests, tags, is_partial, .. } = &damage.affected;
-    let names: Vec<&str> = repositories.kept.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = repositories.kept.iter().map(RepositoryName::as_str).collect();
     let images: Vec<String> =
         manifests.kept.iter().map(|(name, digest)| format!("{name}@{digest}")).collect();
     let tagged: Vec<String> = tags.kept.iter().map(|(name, tag)| format!("{name}:{tag}")).collect();
