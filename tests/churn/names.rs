@@ -35,6 +35,7 @@ fn disk(store: &Path, found: &mut Found, names: &mut BTreeMap<&str, usize>) {
             let name = path.strip_prefix(store).expect("a path in the store");
             let name = name.to_str().expect("a name in ASCII");
             let what = match name.split_once('/') {
+                None if name == "generations" => "files of generations",
                 Some(("records", "store")) => "files of records",
                 Some(("records", key)) if found.keys.contains(key) => "files of records",
                 Some(("records", key)) if key.contains("/.names/") => "files of ordered names",

@@ -85,7 +85,7 @@ impl Told {
     /// A tag was deleted, or nobody knows.
     pub(crate) fn end_tag_delete(&self, stage: &Stage, act: TagAct, is_sure: bool) {
         let tag = &mut self.tags.borrow_mut()[act.spot.0][act.spot.1];
-        tag.acts.end(stage.actor(), is_sure);
+        tag.acts.end(stage.actor(), is_over(stage, is_sure));
         if is_sure && tag.acts.is_undisturbed(act.began) {
             tag.on = Some(TagOn::Nothing);
         }
@@ -101,7 +101,7 @@ impl Told {
     ) {
         let stays = self.stays((act.spot.0, item), deletes);
         let tag = &mut self.tags.borrow_mut()[act.spot.0][act.spot.1];
-        tag.acts.end(stage.actor(), is_sure);
+        tag.acts.end(stage.actor(), is_over(stage, is_sure));
         if is_sure && stays && tag.acts.is_undisturbed(act.began) {
             tag.on = Some(TagOn::Item(item));
         }
@@ -111,7 +111,7 @@ impl Told {
     pub(crate) fn end_tag_unchanged(&self, stage: &Stage, act: TagAct) {
         let was_on = self.was_on(&act);
         let tag = &mut self.tags.borrow_mut()[act.spot.0][act.spot.1];
-        tag.acts.end(stage.actor(), true);
+        tag.acts.end(stage.actor(), is_over(stage, true));
         if was_on.is_some() {
             tag.on = was_on;
         }
@@ -143,4 +143,11 @@ impl Told {
     pub(crate) fn tag_is_on(&self, spot: Spot) -> Option<TagOn> {
         self.tags.borrow()[spot.0][spot.1].on
     }
+}
+
+/// Whether nothing of an act on a tag can happen any more. Its author may have been told that it
+/// has happened after he had tried it before: a request of that attempt, which expects that there
+/// is no tag, may come when it was deleted again.
+fn is_over(stage: &Stage, is_sure: bool) -> bool {
+    is_sure && stage.late_of(stage.actor()) == 0
 }
