@@ -164,10 +164,15 @@ impl Volume {
             None => Some(self.announce(&path, [key.name()])?),
             Some(_) => None,
         };
+        self.store(&lock, key, value)
+    }
+
+    /// Stores a record whose lock is held and whose old value is the one that was expected.
+    fn store(&self, lock: &Lock, key: &Key, value: &[u8]) -> Result<Swap> {
         let revision = self.random_id()?;
-        self.note_change(&lock, key)?;
-        self.replace(&path, &envelope::seal(key, revision, value))?;
-        self.clear_note(&lock)?;
+        self.note_change(lock, key)?;
+        self.replace(&self.layout.record(key), &envelope::seal(key, revision, value))?;
+        self.clear_note(lock)?;
         Ok(Swap::Stored(version(revision)))
     }
 
@@ -193,13 +198,11 @@ impl Volume {
 
     fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let _lock = self.lock_key(key)?;
+        let lock = self.lock_key(key)?;
         if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
-        let revision = self.random_id()?;
-        self.replace(&self.layout.record(key), &envelope::seal(key, revision, value))?;
-        Ok(Swap::Stored(version(revision)))
+        self.store(&lock, key, value)
     }
 
     fn mark(&self, keys: &[Key]) -> Result<()> {
