@@ -6,9 +6,10 @@ use std::ops::AddAssign;
 ///
 /// Every extent that was there then is in exactly one of [`referenced`](Self::referenced),
 /// [`unreferenced`](Self::unreferenced), [`quarantined`](Self::quarantined),
-/// [`trash`](Self::trash), [`uploads`](Self::uploads) and [`orphans`](Self::orphans), so they add up to [`extents`](Self::extents). Extents that were
-/// sealed later are in none of them. What a store holds in all are these extents, the bytes of
-/// [`open_uploads`](Self::open_uploads), and [`records`](Self::records).
+/// [`trash`](Self::trash), [`uploads`](Self::uploads) and [`orphans`](Self::orphans), so they add
+/// up to [`extents`](Self::extents). Extents that were sealed later are in none of them. What a
+/// store holds in all are these extents, the bytes of [`open_uploads`](Self::open_uploads), and
+/// [`records`](Self::records).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inventory {

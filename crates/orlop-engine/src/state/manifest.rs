@@ -1,12 +1,12 @@
 //! A manifest's record: what it is, and its exact bytes.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use orlop_backend::RandomId;
 use orlop_oci::Descriptor;
 use serde::{Deserialize, Serialize};
 
 use super::text::Text;
-use super::{decode_json, encode_json};
+use super::{decode_headed, encode_headed};
 use crate::store::State;
 
 /// What a repository knows of a digest. An absent record is an empty one without trash and fences.
@@ -139,17 +139,11 @@ impl ManifestState {
 
 impl State for ManifestState {
     fn encode(&self) -> Result<Bytes, String> {
-        let header = encode_json(&self.header)?;
-        let mut value = BytesMut::with_capacity(header.len() + 1 + self.bytes.len());
-        value.put(header);
-        value.put_u8(b'\n'); // JSON has none outside of its strings, where it is escaped
-        value.put_slice(&self.bytes);
-        Ok(value.freeze())
+        encode_headed(&self.header, &self.bytes)
     }
 
     fn decode(value: Bytes) -> Result<Self, String> {
-        let end = value.iter().position(|byte| *byte == b'\n');
-        let end = end.ok_or("expected a header line, found none")?;
-        Ok(Self { header: decode_json(&value[..end])?, bytes: value.slice(end + 1..) })
+        let (header, bytes) = decode_headed(&value)?;
+        Ok(Self { header, bytes })
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use small::{Link, RepositoryState, StoreState};
 pub(crate) use tag::TagState;
 pub(crate) use text::Text;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,6 +47,22 @@ fn encode_json(state: &impl Serialize) -> Result<Bytes, String> {
 
 fn decode_json<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
     serde_json::from_slice(value).map_err(|error| error.to_string())
+}
+
+/// A line of JSON, and bytes as they are.
+fn encode_headed(header: &impl Serialize, bytes: &[u8]) -> Result<Bytes, String> {
+    let header = encode_json(header)?;
+    let mut value = BytesMut::with_capacity(header.len() + 1 + bytes.len());
+    value.put(header);
+    value.put_u8(b'\n'); // JSON has none outside of its strings, where it is escaped
+    value.put_slice(bytes);
+    Ok(value.freeze())
+}
+
+fn decode_headed<T: DeserializeOwned>(value: &Bytes) -> Result<(T, Bytes), String> {
+    let end = value.iter().position(|byte| *byte == b'\n');
+    let end = end.ok_or("expected a header line, found none")?;
+    Ok((decode_json(&value[..end])?, value.slice(end + 1..)))
 }
 
 #[cfg(test)]
