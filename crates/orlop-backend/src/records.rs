@@ -52,7 +52,8 @@ pub trait Records: Debug + Send + Sync {
     async fn mark(&self, keys: &[Key]) -> Result<()>;
 
     /// Deletes markers, or records whose key is never used again, whatever they hold; all of
-    /// them with one durable barrier. Absent means done already.
+    /// them with one durable barrier. Absent means done already. A record with an echo
+    /// ([`Version::has_echo`]) may come back.
     async fn clear(&self, keys: &[Key]) -> Result<()>;
 
     /// The records and markers whose key is `prefix` and one more segment, in ascending order of
@@ -85,17 +86,33 @@ impl Record {
 
 /// Tells the values that a key had apart: no two of them ever have the same version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Version(Bytes);
+pub struct Version {
+    words: Bytes,
+    has_echo: bool,
+}
 
 impl Version {
     /// A version in the backend's own words.
     pub fn new(words: impl Into<Bytes>) -> Self {
-        Self(words.into())
+        Self { words: words.into(), has_echo: false }
+    }
+
+    /// The same, and an older request to create this record may still arrive.
+    #[must_use]
+    pub fn with_echo(self) -> Self {
+        Self { has_echo: true, ..self }
     }
 
     /// The backend's own words.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.words
+    }
+
+    /// Whether an older request to create this record may still arrive: its answer got lost, and
+    /// it was sent once more. [`Records::remove`] sees to it that such a request comes to nothing;
+    /// after [`Records::clear`] it brings the record back as it was in the beginning.
+    pub fn has_echo(&self) -> bool {
+        self.has_echo
     }
 }
 

@@ -33,6 +33,7 @@ mod store;
 mod tag;
 mod unlink;
 mod upload;
+mod upload_id;
 
 pub use audit::{
     Amount, AuditObserver, AuditOptions, Audited, Broken, Fault, Findings, Inventory, Tally,
@@ -50,4 +51,5 @@ pub use scrub::{
     Affected, Damage, DamageKind, Doubt, Remedy, ScrubCheckpoint, ScrubObserver, ScrubOptions,
     ScrubProgress, Scrubbed, Source,
 };
-pub use upload::{Upload, UploadId};
+pub use upload::Upload;
+pub use upload_id::UploadId;

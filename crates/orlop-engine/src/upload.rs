@@ -1,17 +1,14 @@
 //! A blob on its way in.
 
-use std::fmt;
-use std::str::FromStr;
-
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
-use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Invalid, Verified};
+use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
 
-use crate::repository::Repository;
+use crate::repository::{ATTEMPTS, Repository};
 use crate::state::{BlobState, Session, Stage};
 use crate::store::Stored;
-use crate::{Error, ErrorKind, Result, layout};
+use crate::{Error, ErrorKind, Result, UploadId, layout};
 
 /// An upload session that this caller goes on with.
 ///
@@ -56,10 +53,6 @@ pub struct Upload {
     /// hashed.
     is_torn: bool,
 }
-
-/// The name of an upload session. Whoever knows it can write to it, so it is random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UploadId(ExtentId);
 
 impl Repository {
     /// Starts an upload. The session is durable when this returns.
@@ -128,24 +121,34 @@ impl Repository {
 
     async fn begin(&self, algorithm: Algorithm, stage: Stage) -> Result<Upload> {
         let store = self.store();
-        let extent = ExtentId::from(store.random_id()?);
-        let now = store.environment.clock.now();
-        let session = Session::new(self.name.clone(), stage, algorithm, now);
-        // Before any byte is stored, so that a collector finds what a crash leaves of them.
-        let swap = store.swap(&layout::upload(extent)?, None, &session).await?;
-        let Swap::Stored(version) = swap else {
-            let message = format!("upload {extent} exists already, though its id is random");
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        };
-        Ok(Upload {
-            repository: self.clone(),
-            extent,
-            session,
-            version,
-            hasher: Hasher::new(algorithm),
-            appender: None,
-            is_torn: false,
-        })
+        for _ in 0..ATTEMPTS {
+            let extent = ExtentId::from(store.random_id()?);
+            let key = layout::upload(extent)?;
+            let session =
+                Session::new(self.name.clone(), stage, algorithm, store.environment.clock.now());
+            // Before any byte is stored, so that a collector finds what a crash leaves of them.
+            let Swap::Stored(version) = store.swap(&key, None, &session).await? else {
+                let message = format!("upload {extent} exists already, though its id is random");
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            };
+            if version.has_echo() {
+                // It could begin once more when it is over, and write to an extent that is
+                // deleted. Nobody has been told this id yet.
+                let _ = store.remove(&key, &version).await?;
+                continue;
+            }
+            return Ok(Upload {
+                repository: self.clone(),
+                extent,
+                session,
+                version,
+                hasher: Hasher::new(algorithm),
+                appender: None,
+                is_torn: false,
+            });
+        }
+        let message = format!("an upload to {} cannot be begun: answers get lost", self.name);
+        Err(Error::new(ErrorKind::Unavailable, message))
     }
 
     /// Reads what was written, because the client named another algorithm at the end.
@@ -373,21 +376,4 @@ fn check_digest(claimed: &Digest, verified: Verified) -> Result<()> {
     let (hashed, size) = (verified.digest(), verified.size());
     let message = format!("expected {claimed}, hashed {hashed} over {size} bytes");
     Err(Error::new(ErrorKind::DigestInvalid, message))
-}
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for UploadId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let id = text.parse().map_err(|_| {
-            Invalid::new("upload id", text, "expected 26 characters of lower-case base32")
-        })?;
-        Ok(Self(id))
-    }
 }

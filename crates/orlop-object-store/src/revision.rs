@@ -57,7 +57,8 @@ impl Known {
         let words = serde_json::to_vec(self).map_err(|error| {
             Error::new(ErrorKind::Misuse, "a version cannot be written").with_source(error)
         })?;
-        Ok(Version::new(words))
+        let version = Version::new(words);
+        Ok(if self.has_echo { version.with_echo() } else { version })
     }
 
     pub(crate) fn parse(version: &Version) -> Result<Self> {

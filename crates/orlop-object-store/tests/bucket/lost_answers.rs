@@ -6,7 +6,9 @@ use std::time::Duration;
 use orlop_backend::{
     Checkpoint, Claim, Environment, Expected, Extents, Key, Records, Removal, Swap, Version,
 };
+use orlop_engine::{Options, Registry};
 use orlop_object_store::{Bucket, ObjectStoreOptions, open_on};
+use orlop_oci::Algorithm;
 
 use crate::strict::{StrictBucket, Trouble};
 
@@ -91,6 +93,25 @@ async fn a_late_request_brings_nothing_back() {
     assert_eq!(records.remove(&key(), &stored(three)).await.unwrap(), Removal::Removed);
     bucket.deliver_late().await;
     assert!(value(records).await.is_none());
+}
+
+/// An extent's name must not come to life once more: neither a client nor a collector could tell
+/// what is written to it from what was deleted.
+#[tokio::test]
+async fn an_upload_that_is_over_does_not_begin_again() {
+    let (bucket, store) = store().await;
+    let registry = Registry::open(store, Options::default()).await.unwrap();
+    let repository = registry.repository("app".parse().unwrap());
+    bucket.prepare([Trouble::Late]);
+    let mut upload = repository.begin_upload(Algorithm::Sha256).await.unwrap();
+    let id = upload.id();
+    upload.write("more than ten bytes".into()).await.unwrap();
+    upload.pause().await.unwrap();
+    let upload = repository.resume_upload(&id, None).await.unwrap().expect("it is there");
+    upload.cancel().await.unwrap();
+    bucket.deliver_late().await;
+    let again = repository.resume_upload(&id, None).await.unwrap();
+    assert!(again.is_none(), "upload {id} is back at byte {}", again.unwrap().offset());
 }
 
 /// Who cannot know whether he won the right to go on with an object goes on in another one.
