@@ -110,6 +110,10 @@ struct SlowAppender(Box<dyn Appender>);
 
 #[async_trait]
 impl Appender for SlowAppender {
+    fn discards(&self) -> bool {
+        self.0.discards()
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         slowly(self.0.write(bytes)).await
     }

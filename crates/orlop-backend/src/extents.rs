@@ -78,6 +78,11 @@ pub enum Claim {
 /// of no more use, and must be dropped.
 #[async_trait]
 pub trait Appender: Debug + Send {
+    /// Whether the next write discards what somebody wrote behind the checkpoint, and does so
+    /// for everybody who has another one. Before it does, the caller must make sure that no
+    /// checkpoint of those bytes is stored any more, by whoever may still be about to.
+    fn discards(&self) -> bool;
+
     /// Adds bytes. They may be buffered: only a checkpoint or a seal makes them durable, and an
     /// earlier write's failure may come back from a later call.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;

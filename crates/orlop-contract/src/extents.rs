@@ -97,6 +97,32 @@ pub async fn what_followed_a_checkpoint_is_discarded(subject: &dyn Subject) {
     assert_eq!(read.slice(2 << 20..), "the end");
 }
 
+/// Who goes on from an older checkpoint is told that it discards what a newer one has, or harms
+/// nobody who has the newer one.
+pub async fn a_writer_knows_whether_it_discards_something(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let id = fresh(&store);
+    let mut appender = claim(&store, id, &Checkpoint::start()).await;
+    assert!(!appender.discards(), "there is nothing yet");
+    appender.write("one ".into()).await.expect("written");
+    let first = appender.checkpoint().await.expect("durable");
+    drop(appender);
+    let mut appender = claim(&store, id, &first).await;
+    assert!(!appender.discards(), "there is nothing behind the checkpoint");
+    appender.write("two".into()).await.expect("written");
+    let second = appender.checkpoint().await.expect("durable");
+    drop(appender);
+    let mut appender = claim(&store, id, &first).await;
+    if appender.discards() {
+        return;
+    }
+    appender.write("TWO AND MORE".into()).await.expect("written");
+    appender.checkpoint().await.expect("durable");
+    drop(appender);
+    claim(&store, id, &second).await.seal().await.expect("sealed");
+    assert_eq!(read(&store, id, 0..100).await.expect("it is there"), "one two");
+}
+
 /// A claim at an old checkpoint that is dropped without a write harms nothing.
 pub async fn a_claim_changes_nothing(subject: &dyn Subject) {
     let store = subject.open().await;

@@ -100,6 +100,7 @@ macro_rules! contract {
             an_extent_that_is_not_sealed_cannot_be_read
             any_opening_goes_on_from_a_checkpoint
             what_followed_a_checkpoint_is_discarded
+            a_writer_knows_whether_it_discards_something
             a_claim_changes_nothing
             a_second_writer_cannot_destroy_what_the_first_one_wrote
             a_claim_ends_when_it_is_dropped

@@ -304,6 +304,12 @@ impl Upload {
             let Claim::Granted(appender) = claim? else {
                 return Err(self.conflict("somebody else is writing to it"));
             };
+            if appender.discards() && self.session.stage == Stage::Open {
+                // Somebody had written more, and was not answered when he stored how far he had
+                // come. Should that still arrive, the session would name bytes that are not there,
+                // with the hash of others. From here on it cannot.
+                self.store_session().await?;
+            }
             self.appender = Some(appender);
         }
         Ok(())

@@ -123,6 +123,10 @@ impl FsAppender {
 
 #[async_trait]
 impl Appender for FsAppender {
+    fn discards(&self) -> bool {
+        self.has_rest
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.batch_bytes += bytes.len();
         self.batch.push(bytes);

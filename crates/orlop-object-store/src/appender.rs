@@ -261,6 +261,11 @@ impl ObjectAppender {
 
 #[async_trait]
 impl Appender for ObjectAppender {
+    /// Who is not sure to be the only one that goes on from a checkpoint begins a span of his own.
+    fn discards(&self) -> bool {
+        false
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.gather.push(bytes);
         self.send_full_parts().await

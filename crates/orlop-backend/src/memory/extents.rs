@@ -82,6 +82,7 @@ impl Extents for MemoryExtents {
             clock: self.clock.clone(),
             id,
             base: from.len,
+            discards: extent.len > from.len,
             unwritten: Vec::new(),
             len: from.len,
         })))
@@ -161,6 +162,8 @@ struct MemoryAppender {
     id: ExtentId,
     /// Where `unwritten` begins.
     base: u64,
+    /// Whether there is something behind.
+    discards: bool,
     unwritten: Vec<Bytes>,
     len: u64,
 }
@@ -186,6 +189,10 @@ impl MemoryAppender {
 
 #[async_trait]
 impl Appender for MemoryAppender {
+    fn discards(&self) -> bool {
+        self.discards
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.len += bytes.len() as u64;
         self.unwritten.push(bytes);

@@ -94,6 +94,10 @@ struct LateAppender(Box<dyn Appender>, Arc<Meeting>);
 
 #[async_trait]
 impl Appender for LateAppender {
+    fn discards(&self) -> bool {
+        self.0.discards()
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.0.write(bytes).await
     }

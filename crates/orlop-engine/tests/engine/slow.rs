@@ -58,6 +58,10 @@ struct SlowAppender(Box<dyn Appender>);
 
 #[async_trait]
 impl Appender for SlowAppender {
+    fn discards(&self) -> bool {
+        self.0.discards()
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let half = bytes.len() / 2;
         self.0.write(bytes.slice(..half)).await?;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use orlop_backend::{Expected, Key, Swap};
 use orlop_engine::{ErrorKind, UploadId};
 use orlop_oci::{Algorithm, Digest};
 use proptest::prelude::*;
@@ -31,6 +32,36 @@ async fn a_resumed_upload_reads_no_byte_again() {
     upload.commit(&sha256(&content)).await.unwrap();
     assert_eq!(counts.extent_reads.load(Ordering::Relaxed), 0);
     assert_eq!(read_blob(&a, &sha256(&content)).await.unwrap(), content);
+}
+
+/// How far somebody has come is stored when he has given up waiting, and another one has gone on
+/// from where he was and replaced his bytes: the session would have the hash of what is not there.
+#[tokio::test]
+async fn a_session_that_is_stored_late_is_refused_when_its_bytes_are_replaced() {
+    let environment = new_store().await;
+    let a = repository(&open(environment.clone()).await, "a");
+    let records = &environment.records;
+    let mut upload = a.begin_upload(Algorithm::Sha256).await.unwrap();
+    let (id, key) = (upload.id(), Key::new(["u", &upload.id().to_string()]).unwrap());
+    upload.write("paused, ".into()).await.unwrap();
+    upload.pause().await.unwrap();
+    let paused = records.get(&key).await.unwrap().unwrap();
+    let mut upload = a.resume_upload(&id, None).await.unwrap().unwrap();
+    upload.write("and more".into()).await.unwrap();
+    upload.pause().await.unwrap();
+    // That last request has not arrived yet:
+    let late = records.get(&key).await.unwrap().unwrap();
+    let swap = records.swap(&key, Expected::Version(&late.version), paused.value).await.unwrap();
+    let Swap::Stored(version) = swap else { panic!("nobody else is here") };
+
+    let mut upload = a.resume_upload(&id, None).await.unwrap().unwrap();
+    assert_eq!(upload.offset(), 8);
+    upload.write("or less".into()).await.unwrap();
+    let swap = records.swap(&key, Expected::Version(&version), late.value).await.unwrap();
+    assert_eq!(swap, Swap::Conflict, "and now it has arrived");
+    let digest = sha256(b"paused, or less");
+    upload.commit(&digest).await.unwrap();
+    assert_eq!(read_blob(&a, &digest).await.unwrap(), "paused, or less");
 }
 
 #[tokio::test]

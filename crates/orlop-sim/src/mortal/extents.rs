@@ -95,6 +95,10 @@ impl MortalAppender {
 
 #[async_trait]
 impl Appender for MortalAppender {
+    fn discards(&self) -> bool {
+        self.inner.discards()
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.unwritten.push(bytes);
         Ok(())

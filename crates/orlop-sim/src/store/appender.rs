@@ -22,6 +22,10 @@ impl SeenAppender {
 
 #[async_trait]
 impl Appender for SeenAppender {
+    fn discards(&self) -> bool {
+        self.inner.discards()
+    }
+
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let (id, len) = (self.id, bytes.len());
         let what = move || format!("write {len} bytes to {id}");
