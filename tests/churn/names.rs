@@ -35,13 +35,14 @@ fn disk(store: &Path, found: &mut Found, names: &mut BTreeMap<&str, usize>) {
             let name = path.strip_prefix(store).expect("a path in the store");
             let name = name.to_str().expect("a name in ASCII");
             let what = match name.split_once('/') {
-                None if name == "generations" => "files of generations",
                 Some(("records", "store")) => "files of records",
                 Some(("records", key)) if found.keys.contains(key) => "files of records",
                 Some(("records", key)) if key.contains("/.names/") => "files of ordered names",
                 Some(("extents", extent)) if is_one_of(found, extent.get(3..)) => {
                     "files of extents"
                 }
+                // Those of who is dead go when the store is opened the next time.
+                Some(("journal", _)) => "files of journals",
                 Some(("locks", _)) => "files to lock",
                 // Of whoever was killed between an extent and its note; they go after an hour.
                 Some(("open", _)) => "notes of open extents",

@@ -28,14 +28,14 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes durable which names a directory has.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything durable that was done to the file system of `path`, by whomever.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in any order.
     fn read_dir(&self, path: &Path) -> io::Result<DirEntries>;
     /// What is known about a file or directory; symbolic links are not followed.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
     /// Locks the file at `path`, which is made if need be, waiting for those who hold it.
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>>;
-    /// The same with others, without waiting; `None` if somebody holds it exclusively.
-    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>>;
 }
 
 /// An open file. Its locks end when it is dropped, or its process ends.
@@ -125,6 +125,17 @@ impl Disk for OsDisk {
         File::open(path)?.sync_all()
     }
 
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync_all(&self, _path: &Path) -> io::Result<()> {
+        rustix::fs::sync();
+        Ok(())
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<DirEntries> {
         let entries = fs::read_dir(path)?.filter_map(|entry| {
             let entry = match entry {
@@ -154,15 +165,10 @@ impl Disk for OsDisk {
         }
         Ok(Box::new(file))
     }
-
-    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
-        let file = lock_file(path)?;
-        Ok(if is_locked(file.try_lock_shared())? { Some(Box::new(file)) } else { None })
-    }
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
-    open_own(OpenOptions::new().read(true).append(true).create(true), path)
+    open_own(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
 
 /// Opens a file that this crate has made. Somebody else may have put something in its place: what a

@@ -154,7 +154,7 @@ impl Volume {
                 let message = format!("extent {id} is {state}, expected {len} bytes to go on from");
                 return Err(Error::new(ErrorKind::Corrupt, message));
             }
-            self.make_dir(parent(&path))?;
+            self.make_durable_dir(parent(&path))?;
             self.note_open(id);
             match self.disk.create(&path) {
                 Ok(file) => break file,

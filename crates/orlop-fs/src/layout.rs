@@ -58,9 +58,42 @@ impl Layout {
         self.root.join("locks")
     }
 
-    /// What changes before a directory is removed.
-    pub(crate) fn generations(&self) -> PathBuf {
-        self.root.join("generations")
+    /// Excludes others while this process looks who else is alive.
+    pub(crate) fn opening_lock(&self) -> PathBuf {
+        self.locks().join("opening")
+    }
+
+    pub(crate) fn checkpoint_lock(&self) -> PathBuf {
+        self.locks().join("checkpoint")
+    }
+
+    /// Which epoch it is, as 8 bytes.
+    pub(crate) fn epoch(&self) -> PathBuf {
+        self.locks().join("epoch")
+    }
+
+    /// How many changes there were of the keys of each lock, 8 bytes for each.
+    pub(crate) fn numbers(&self) -> PathBuf {
+        self.locks().join("numbers")
+    }
+
+    /// Held by those who are in this epoch; one and the next have different ones.
+    pub(crate) fn epoch_lock(&self, number: u64) -> PathBuf {
+        self.locks().join(format!("epoch-{}", number % 2))
+    }
+
+    pub(crate) fn journals(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// One half of the journal of a process.
+    pub(crate) fn journal(&self, name: &str, number: usize) -> PathBuf {
+        self.journals().join(format!("{name}.{number}"))
+    }
+
+    /// The last epoch that is over.
+    pub(crate) fn epochs_over(&self) -> PathBuf {
+        self.journals().join("over")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

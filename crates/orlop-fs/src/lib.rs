@@ -4,14 +4,16 @@
 //! records/<key>                  a record: header, then value; a marker: an empty file
 //! records/<prefix>/.names/       the ordered names of a large prefix (an index, may be deleted)
 //! extents/<2 characters>/<id>    the bytes of a blob; <id>.part until it is sealed
+//! journal/                       what makes changes of records durable, for each process
 //! locks/                         files that processes lock; the kernel frees them
 //! tmp/                           files that were never finished
 //! ```
 //!
 //! What is promised, and on what it rests:
 //!
-//! * Whatever a call acknowledged survives a power cut: file contents, the directory that names
-//!   the file, and each directory above that was made for it are synced before it returns.
+//! * Whatever a call acknowledged survives a power cut. A change of records is synced in the
+//!   process's journal before anybody sees it, with all others that are made at the moment; of an
+//!   extent its contents, the directory that names it, and those above are synced.
 //! * Nothing is ever rewritten in place. A record is replaced by renaming a finished file over it.
 //! * Any number of processes may share a directory. They exclude each other with `flock`, which
 //!   ends with the process, so nothing is left to be cleaned up after a `kill -9`.
@@ -31,9 +33,11 @@
 //! ```
 
 mod appender;
+mod change;
 mod dirs;
 pub mod disk;
 mod extents;
+mod journal;
 mod layout;
 mod locks;
 mod names;

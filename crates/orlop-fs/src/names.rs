@@ -63,8 +63,6 @@ impl<'v> Names<'v> {
                 _ => {}
             }
         }
-        // The name must not be lost by a power cut that its file survives.
-        self.volume.sync_dir(&new)?;
         Ok(lock)
     }
 
@@ -190,7 +188,7 @@ impl<'v> Names<'v> {
 
     fn write_run(&self, names: impl Iterator<Item = Result<String>>) -> Result<()> {
         let mut failure = Ok(());
-        let tmp = self.volume.write_tmp_with(|file| {
+        let tmp = self.volume.write_synced_tmp(|file| {
             let mut writer = RunWriter::new(file);
             for name in names {
                 match name {
@@ -204,10 +202,11 @@ impl<'v> Names<'v> {
             writer.finish()
         })?;
         failure?;
-        // A name that is left out because its file is gone must not come back with a power cut.
-        self.volume.sync_dir(&self.dir)?;
         let id = tmp.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.volume.install(&tmp, &self.names_dir().join(format!("{RUN_PREFIX}{id}")))
+        let run = self.names_dir().join(format!("{RUN_PREFIX}{id}"));
+        self.volume.make_name(&run, || self.volume.disk.rename(&tmp, &run))?;
+        // Before anybody rests on it: a power cut that leaves `new` must leave this, too.
+        self.volume.sync_dir(&self.names_dir())
     }
 
     /// `None` if one of them is gone already.

@@ -1,8 +1,6 @@
 //! Records and markers as files.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,14 +9,15 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    Entry, ErrorKind, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap,
-    Version, envelope,
+    Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap, Version,
+    envelope,
 };
 
+use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::extents::blocking;
-use crate::layout::{NAMES_DIR, parent};
-use crate::locks::Lock;
+use crate::layout::NAMES_DIR;
+use crate::locks::KeyLocks;
 use crate::names::Names;
 use crate::volume::{Volume, failed, found};
 
@@ -38,7 +37,7 @@ impl FsRecords {
 impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || volume.read_durable(&key)).await
+        blocking(move || volume.read_record(&key)).await
     }
 
     async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
@@ -117,22 +116,6 @@ struct Walk {
 }
 
 impl Volume {
-    /// A record has its new name for a moment before that name is durable. Whoever concludes
-    /// something from it could store a conclusion that survives a power cut which the record does
-    /// not. So who reads while a change is under way makes durable what it read, instead of
-    /// waiting for a process that may be stopped.
-    fn read_durable(&self, key: &Key) -> Result<Option<Record>> {
-        if !self.is_durable() {
-            return self.read_record(key);
-        }
-        let quiet = self.try_lock_key_shared(key)?;
-        let record = self.read_record(key)?;
-        if quiet.is_none() {
-            self.sync_names_of(&self.layout.record(key))?;
-        }
-        Ok(record)
-    }
-
     fn read_record(&self, key: &Key) -> Result<Option<Record>> {
         let Some((stored, modified)) = self.read_raw(key)? else {
             return Ok(None);
@@ -141,7 +124,8 @@ impl Volume {
         Ok(Some(Record { value, version: version(revision), modified }))
     }
 
-    fn read_raw(&self, key: &Key) -> Result<Option<(Bytes, SystemTime)>> {
+    /// Whatever is found is durable: it has its name only after the journal has it.
+    pub(crate) fn read_raw(&self, key: &Key) -> Result<Option<(Bytes, SystemTime)>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
         let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
@@ -154,95 +138,65 @@ impl Volume {
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let lock = self.lock_key(key)?;
+        let locks = self.lock_keys(std::slice::from_ref(key))?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
         }
-        let path = self.layout.record(key);
-        let _announced = match current {
-            None => Some(self.announce(&path, [key.name()])?),
-            Some(_) => None,
-        };
-        self.store(&lock, key, value)
+        self.store(locks, key, if current.is_some() { Becomes::Other } else { Becomes::New }, value)
     }
 
-    /// Stores a record whose lock is held and whose old value is the one that was expected.
-    fn store(&self, lock: &Lock, key: &Key, value: &[u8]) -> Result<Swap> {
+    fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
+        self.check_writable()?;
+        let locks = self.lock_keys(std::slice::from_ref(key))?;
+        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
+            return Ok(Swap::Conflict);
+        }
+        self.store(locks, key, Becomes::Other, value)
+    }
+
+    fn store(
+        &self,
+        locks: KeyLocks,
+        key: &Key,
+        becomes: impl FnOnce(Bytes) -> Becomes,
+        value: &[u8],
+    ) -> Result<Swap> {
         let revision = self.random_id()?;
-        self.note_change(lock, key)?;
-        self.replace(&self.layout.record(key), &envelope::seal(key, revision, value))?;
-        self.clear_note(lock)?;
+        let becomes = becomes(envelope::seal(key, revision, value));
+        self.make(locks, &[Change { key, becomes }])?;
         Ok(Swap::Stored(version(revision)))
     }
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let lock = self.lock_key(key)?;
+        let locks = self.lock_keys(std::slice::from_ref(key))?;
         let current = self.read_record(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
-        let path = self.layout.record(key);
-        match self.note_change(&lock, key) {
-            // On a full disk it must be possible to remove something.
-            Err(error) if error.kind() == ErrorKind::Full => {}
-            noted => noted?,
-        }
-        self.disk.remove_file(&path).map_err(|error| failed("delete", &path, error))?;
-        self.sync_dir(parent(&path))?;
-        self.clear_note(&lock)?;
-        self.remove_empty_dirs(parent(&path));
+        self.make(locks, &[Change { key, becomes: Becomes::Gone }])?;
         Ok(Removal::Removed)
     }
 
-    fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
-        self.check_writable()?;
-        let lock = self.lock_key(key)?;
-        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
-            return Ok(Swap::Conflict);
-        }
-        self.store(&lock, key, value)
-    }
-
     fn mark(&self, keys: &[Key]) -> Result<()> {
-        self.check_writable()?;
-        let mut by_dir: BTreeMap<PathBuf, Vec<&Key>> = BTreeMap::new();
-        for key in keys {
-            let path = self.layout.record(key);
-            by_dir.entry(parent(&path).to_owned()).or_default().push(key);
-        }
-        for (dir, keys) in by_dir {
-            let first = self.layout.record(keys[0]);
-            let _announced = self.announce(&first, keys.iter().map(|key| key.name()))?;
-            // One that is there already may be another process's, not yet synced.
-            self.make_names(&dir, || {
-                for key in &keys {
-                    let path = self.layout.record(key);
-                    match self.disk.create(&path) {
-                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                            return Err((path, error));
-                        }
-                        _ => {}
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+        self.make_all(keys, || Becomes::Marked)
     }
 
     fn clear(&self, keys: &[Key]) -> Result<()> {
-        self.delete_files(keys.iter().map(|key| self.layout.record(key)))
+        self.make_all(keys, || Becomes::Gone)
     }
 
-    /// Before files of these names are made in the directory of `path`.
-    fn announce<'n>(
-        &self,
-        path: &std::path::Path,
-        names: impl IntoIterator<Item = &'n str>,
-    ) -> Result<Lock> {
-        Names::new(self, parent(path).to_owned()).announce(names)
+    fn make_all(&self, keys: &[Key], becomes: impl Fn() -> Becomes) -> Result<()> {
+        self.check_writable()?;
+        // Locks are open files, of which a process may have a thousand.
+        for keys in keys.chunks(CHANGES_AT_ONCE) {
+            let locks = self.lock_keys(keys)?;
+            let changes: Vec<_> =
+                keys.iter().map(|key| Change { key, becomes: becomes() }).collect();
+            self.make(locks, &changes)?;
+        }
+        Ok(())
     }
 
     fn list_page(&self, prefix: &Prefix, after: Option<&str>) -> Result<Vec<Entry>> {
@@ -295,7 +249,7 @@ fn version(revision: RandomId) -> Version {
     Version::new(revision.to_string())
 }
 
-fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
+pub(crate) fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
     // Files are never changed in place, so the length that was read is the length that is.
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let mut filled = 0;
@@ -308,6 +262,8 @@ fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
     bytes.truncate(filled);
     Ok(bytes.into())
 }
+
+const CHANGES_AT_ONCE: usize = 16;
 
 /// Entries read at a time.
 const PAGE_ENTRIES: usize = 256;

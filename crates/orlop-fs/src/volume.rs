@@ -1,8 +1,9 @@
 //! The one place that knows in which order things are synced.
 //!
-//! A name is durable when its directory was synced after the name was made; contents are durable
-//! when the file was synced. So: contents first, then the name, and first of all the directories
-//! above, each synced into its own parent ([`crate::dirs`]).
+//! Of extents: a name is durable when its directory was synced after the name was made; contents are
+//! durable when the file was synced. So: contents first, then the name, and first of all the
+//! directories above, each synced into its own parent ([`crate::dirs`]). Records are durable by what
+//! the journal says of them ([`crate::journal`]), before anybody sees them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,8 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use orlop_backend::{Entropy, Error, ErrorKind, RandomId, Result};
 
-use crate::dirs::Dirs;
+use crate::dirs::DurableDirs;
 use crate::disk::{Disk, DiskFile};
+use crate::journal::Journal;
 use crate::layout::{Layout, parent};
 
 /// A directory on a disk, with what this process knows to be durable in it.
@@ -26,7 +28,9 @@ pub(crate) struct Volume {
     entropy: Arc<dyn Entropy>,
     /// Set by the first sync that fails, for good.
     stopped: AtomicBool,
-    pub(crate) dirs: Dirs,
+    pub(crate) durable_dirs: DurableDirs,
+    /// `None` where nothing can be written anyway.
+    journal: Option<Journal>,
 }
 
 impl Volume {
@@ -43,9 +47,10 @@ impl Volume {
             durable,
             entropy,
             stopped: AtomicBool::new(false),
-            dirs: Dirs::default(),
+            durable_dirs: DurableDirs::default(),
+            journal: None,
         };
-        volume.make_dir(volume.layout.root())?;
+        volume.make_durable_dir(volume.layout.root())?;
         if durable {
             // Whoever made them may have died before he had synced them. They are not ours: one
             // that cannot be opened is left to its owner.
@@ -58,6 +63,7 @@ impl Volume {
             volume.layout.extents(),
             volume.layout.open_names(),
             volume.layout.locks(),
+            volume.layout.journals(),
             volume.layout.tmp(),
         ];
         for dir in &dirs {
@@ -67,9 +73,12 @@ impl Volume {
         // Once for all of them; also if they were there, for another process may have made them
         // just now.
         volume.sync_dir(volume.layout.root())?;
-        volume.remember_dirs(dirs);
-        volume.open_generations()?;
+        volume.durable_dirs.remember(dirs);
         volume.sweep_tmp()?;
+        volume.journal = match Journal::open(&volume) {
+            Err(error) if is_read_only(&error) => None,
+            journal => Some(journal?),
+        };
         Ok(volume)
     }
 
@@ -81,6 +90,12 @@ impl Volume {
     /// Whether syncs are made at all.
     pub(crate) fn is_durable(&self) -> bool {
         self.durable
+    }
+
+    pub(crate) fn journal(&self) -> Result<&Journal> {
+        self.journal.as_ref().ok_or_else(|| {
+            failed("write", &self.layout.journals(), io::ErrorKind::ReadOnlyFilesystem.into())
+        })
     }
 
     /// Refuses after a failed sync.
@@ -98,26 +113,37 @@ impl Volume {
 
     /// Puts `bytes` under `path` in one step: a crash leaves the old file or the new one.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let tmp = self.write_tmp(bytes)?;
+        let tmp = self.write_synced_tmp(|file| file.write_all_at(bytes, 0))?;
         self.install(&tmp, path)
     }
 
-    /// Writes a file beside the store's own, whole and synced, to be installed.
-    pub(crate) fn write_tmp(&self, bytes: &[u8]) -> Result<PathBuf> {
-        self.write_tmp_with(|file| file.write_all_at(bytes, 0))
-    }
-
-    /// The same for what is too large to be held in memory.
-    pub(crate) fn write_tmp_with(
+    /// Writes a file beside the store's own, whole, to be given its name.
+    pub(crate) fn write_tmp(
         &self,
         write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+    ) -> Result<PathBuf> {
+        self.write_tmp_and(write, |_, _| Ok(()))
+    }
+
+    /// The same, and synced.
+    pub(crate) fn write_synced_tmp(
+        &self,
+        write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+    ) -> Result<PathBuf> {
+        self.write_tmp_and(write, |file, tmp| self.sync_file(file, tmp))
+    }
+
+    fn write_tmp_and(
+        &self,
+        write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+        then: impl FnOnce(&dyn DiskFile, &Path) -> Result<()>,
     ) -> Result<PathBuf> {
         self.check_writable()?;
         let tmp = self.layout.tmp().join(self.random_id()?.to_string());
         let file = self.disk.create(&tmp).map_err(|error| failed("make", &tmp, error))?;
         let written = write(&*file)
             .map_err(|error| failed("write", &tmp, error))
-            .and_then(|()| self.sync_file(&*file, &tmp));
+            .and_then(|()| then(&*file, &tmp));
         if let Err(error) = written {
             let _ = self.disk.remove_file(&tmp); // swept by a later opening if this fails too
             return Err(error);
@@ -125,15 +151,14 @@ impl Volume {
         Ok(tmp)
     }
 
-    /// Moves a finished file to its name, and makes the name durable.
+    /// Moves a finished file to its name, in a directory that is durable, and makes that durable.
     pub(crate) fn install(&self, tmp: &Path, path: &Path) -> Result<()> {
-        self.make_names(parent(path), || {
-            self.disk.rename(tmp, path).map_err(|error| (path.to_owned(), error))
-        })
+        self.disk.rename(tmp, path).map_err(|error| failed("make", path, error))?;
+        self.sync_dir(parent(path))
     }
 
-    /// Deletes files, if they are there, and makes it durable. Also if they are not: somebody may
-    /// have deleted them just now, or died before he had synced it.
+    /// Deletes extents' files, if they are there, and makes it durable. Also if they are not:
+    /// somebody may have deleted them just now, or died before he had synced it.
     pub(crate) fn delete_files(&self, paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
         self.check_writable()?;
         let mut dirs = BTreeSet::new();
@@ -142,8 +167,10 @@ impl Volume {
             dirs.insert(parent(&path).to_owned());
         }
         for dir in &dirs {
-            self.sync_dir_if_there(dir)?;
-            self.remove_empty_dirs(dir);
+            let there = found(self.disk.metadata(dir));
+            if there.map_err(|error| failed("look up", dir, error))?.is_some() {
+                self.sync_dir(dir)?;
+            }
         }
         Ok(())
     }
@@ -156,36 +183,24 @@ impl Volume {
         file.sync().map_err(|error| self.stop(path, error))
     }
 
-    /// Makes names durable, or, if the directory was removed because it has none, that.
+    /// Makes names durable.
     pub(crate) fn sync_dir(&self, dir: &Path) -> Result<()> {
         if !self.durable {
             return Ok(());
         }
-        match self.disk.sync_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_removable(dir) => {
-                self.sync_dir(parent(dir))
-            }
-            synced => synced.map_err(|error| self.stop(dir, error)),
-        }
+        self.disk.sync_dir(dir).map_err(|error| self.stop(dir, error))
     }
 
-    /// Makes durable what others did to the name `path`, if its directory is there.
-    pub(crate) fn sync_names_of(&self, path: &Path) -> Result<()> {
-        self.sync_dir_if_there(parent(path))
-    }
-
-    pub(crate) fn sync_dir_if_there(&self, dir: &Path) -> Result<()> {
-        match found(self.disk.metadata(dir)).map_err(|error| failed("look up", dir, error))? {
-            Some(_) => self.sync_dir(dir),
-            // It was removed, perhaps by somebody who died before that was durable.
-            None if self.is_removable(dir) => self.sync_dir_if_there(parent(dir)),
-            None => Ok(()),
-        }
+    /// Makes everything durable that anybody has done to the file system. Also for a store that
+    /// need not be durable: it may be so for another process.
+    pub(crate) fn sync_all(&self) -> Result<()> {
+        let root = self.layout.root();
+        self.disk.sync_all(root).map_err(|error| self.stop(root, error))
     }
 
     /// After a failed sync the kernel may drop the dirty pages and report success the next time,
     /// so nothing written since the last good sync can be acknowledged any more.
-    fn stop(&self, path: &Path, error: io::Error) -> Error {
+    pub(crate) fn stop(&self, path: &Path, error: io::Error) -> Error {
         self.stopped.store(true, Ordering::Release);
         tracing::error!(path = %path.display(), %error, "a sync failed: no more writes");
         let message = format!("cannot sync {}", path.display());
@@ -223,6 +238,12 @@ pub(crate) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("cannot {verb} {}", path.display())).with_source(error)
+}
+
+fn is_read_only(error: &Error) -> bool {
+    let source =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// `None` if the file or directory is not there.

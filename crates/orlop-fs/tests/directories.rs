@@ -101,8 +101,8 @@ async fn whoever_comes_by_another_path_is_excluded_as_well() {
         store.records.mark(&[key(&["e", "blob", "a", "one"])]).await.expect("marked");
         store.records.clear(&[key(&["e", "blob", "a", "one"])]).await.expect("cleared");
         let names = fs::read_dir(place.join("locks")).expect("locks").flatten();
-        let names: BTreeSet<_> = names.map(|entry| entry.file_name()).collect();
-        locks.push(names);
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        locks.push(names.filter(|name| !name.contains("epoch")).collect::<BTreeSet<_>>());
     }
     assert!(!locks[0].is_empty());
     assert_eq!(locks[0], locks[1]);

@@ -53,14 +53,18 @@ impl DiskFile for SimFile {
         let at = usize::try_from(offset).map_err(io::Error::other)?;
         let parts = usize::from(bytes.len() > 1);
         let (len, result) = match self.disk.step(&mut state, "write", &self.path, parts) {
-            Step::Whole => match state.take_room(bytes.len() as u64) {
-                Ok(()) => (bytes.len(), Ok(())),
-                Err(error) => {
-                    let room = state.trouble.room.take().unwrap_or_default();
-                    state.trouble.room = Some(0);
-                    (usize::try_from(room).map_err(io::Error::other)?, Err(error))
+            Step::Whole => {
+                // What is written over needs no room.
+                let over = state.file(self.ino)?.live.len().saturating_sub(at).min(bytes.len());
+                match state.take_room((bytes.len() - over) as u64) {
+                    Ok(()) => (bytes.len(), Ok(())),
+                    Err(error) => {
+                        let room = state.trouble.room.take().unwrap_or_default();
+                        state.trouble.room = Some(0);
+                        (over + usize::try_from(room).map_err(io::Error::other)?, Err(error))
+                    }
                 }
-            },
+            }
             Step::Part(_) => (bytes.len() / 2, Err(dead())),
             Step::Never => return Err(dead()),
         };

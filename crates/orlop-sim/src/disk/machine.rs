@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -134,7 +135,7 @@ impl State {
     /// is durable with it: the file is never without a name. One that was renamed into it may keep
     /// its old name besides.
     pub(super) fn sync_names(&mut self, dir: Ino) {
-        let mut unsynced = std::mem::take(&mut self.unsynced);
+        let mut unsynced = mem::take(&mut self.unsynced);
         for Renaming(renamed) in &mut unsynced {
             let leaves = renamed.iter().any(|half| half.dir == dir && half.ino.is_none());
             let (durable, rest) = renamed.drain(..).partition(|half| leaves || half.dir == dir);
@@ -151,6 +152,32 @@ impl State {
                 Dir::set(&mut dir.durable, &name, ino);
             }
         }
+    }
+
+    /// Makes durable whatever there is.
+    pub(super) fn sync_all(&mut self) {
+        for Renaming(renamed) in mem::take(&mut self.unsynced) {
+            self.settle(renamed);
+        }
+        for node in &mut self.nodes {
+            if let Node::File(file) = node {
+                file.sync();
+            }
+        }
+    }
+
+    pub(super) fn fail_syncs(&mut self) {
+        for node in &mut self.nodes {
+            if let Node::File(file) = node {
+                file.fail_sync();
+            }
+        }
+    }
+
+    /// Whether a power cut could take anything from anybody.
+    pub(super) fn is_at_risk(&self) -> bool {
+        let is_at_risk = |node: &Node| matches!(node, Node::File(file) if file.is_at_risk());
+        !self.unsynced.is_empty() || self.nodes.iter().any(is_at_risk)
     }
 
     /// Whether a power cut could take a name of this directory, or bring one back.

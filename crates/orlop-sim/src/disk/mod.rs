@@ -267,6 +267,23 @@ impl Disk for SimDisk {
         }
     }
 
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.running()?;
+        state.find(path)?;
+        self.sync_step(&mut state, Path::new("everything"))?;
+        match state.note_sync_of_all() {
+            Outcome::LeftOut => Ok(()),
+            Outcome::Failed => {
+                state.fail_syncs();
+                Err(broken())
+            }
+            Outcome::Done => {
+                state.sync_all();
+                Ok(())
+            }
+        }
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<DirEntries> {
         let state = self.running()?;
         let dir = state.dir(state.find(path)?)?;
@@ -298,15 +315,6 @@ impl Disk for SimDisk {
         }
         drop(state);
         Ok(self.file(handle, ino, path, true))
-    }
-
-    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
-        let mut state = self.running()?;
-        let ino = self.lock_file(&mut state, path)?;
-        let handle = self.handle(&mut state);
-        let is_held = state.locks.try_lock(ino, handle, LockMode::Shared);
-        drop(state);
-        Ok(is_held.then(|| self.file(handle, ino, path, true)))
     }
 }
 

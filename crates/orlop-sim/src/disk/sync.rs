@@ -57,7 +57,16 @@ impl State {
                 if risks.is_empty() { "nothing".to_owned() } else { risks.join(" and ") }
             }
         };
-        let synced = Synced { place: place(path), risk };
+        self.note(Synced { place: place(path), risk })
+    }
+
+    /// The same for a sync of all that there is.
+    pub(super) fn note_sync_of_all(&mut self) -> Outcome {
+        let risk = if self.is_at_risk() { "something" } else { "nothing" };
+        self.note(Synced { place: "everything".to_owned(), risk: risk.to_owned() })
+    }
+
+    fn note(&mut self, synced: Synced) -> Outcome {
         let number = self.synced.len();
         self.synced.push(synced);
         match self.left_out {

@@ -62,11 +62,11 @@ fn a_file_that_is_renamed_is_never_without_a_name() {
 #[test]
 fn a_full_disk_takes_what_it_has_room_for() {
     let disk = disk();
-    disk.trouble(|trouble| trouble.room = Some(2));
+    disk.trouble(|trouble| trouble.room = Some(1));
     let file = disk.open(Path::new(FILE)).unwrap();
     let error = file.write_all_at(b"newer", 0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
-    assert_eq!(read(&disk, FILE).unwrap(), b"ned");
+    assert_eq!(read(&disk, FILE).unwrap(), b"newe");
     let error = disk.create(Path::new("/new")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
     disk.remove_file(Path::new(FILE)).unwrap();
@@ -79,7 +79,7 @@ fn a_disk_that_is_mounted_read_only_can_be_read() {
     assert_eq!(read(&disk, FILE).unwrap(), b"old");
     let error = disk.create(Path::new("/new")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
-    let error = disk.try_lock_shared(Path::new(FILE)).unwrap_err();
+    let error = disk.lock(Path::new(FILE), LockMode::Shared).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
 }
 
@@ -93,9 +93,10 @@ fn locks_end_with_their_process_and_stay_with_a_stopped_one() {
             other.keep_locks();
         }
         let lock = other.lock(path, LockMode::Exclusive).unwrap();
-        assert!(disk.try_lock_shared(path).unwrap().is_none());
+        let file = disk.open(path).unwrap();
+        assert!(!file.try_lock().unwrap());
         other.kill();
-        assert_eq!(disk.try_lock_shared(path).unwrap().is_none(), is_stopped);
+        assert_eq!(file.try_lock().unwrap(), !is_stopped);
         assert!(other.open(path).is_err());
         drop(lock);
     }

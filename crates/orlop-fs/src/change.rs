@@ -1,0 +1,179 @@
+//! Changes of records and markers: first in the journal, then in their places.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use orlop_backend::{ErrorKind, Key, Result};
+
+use crate::journal::{Entry, Epoch, Journal};
+use crate::layout::parent;
+use crate::locks::{KeyLocks, Lock};
+use crate::names::Names;
+use crate::volume::{Volume, failed, found};
+
+/// What becomes of a key.
+#[derive(Debug)]
+pub(crate) struct Change<'k> {
+    pub(crate) key: &'k Key,
+    pub(crate) becomes: Becomes,
+}
+
+#[derive(Debug)]
+pub(crate) enum Becomes {
+    /// A record that was not there.
+    New(Bytes),
+    /// A record in place of another one.
+    Other(Bytes),
+    /// A marker, which may be there.
+    Marked,
+    /// Nothing, which it may be already.
+    Gone,
+}
+
+impl Change<'_> {
+    fn content(&self) -> Option<&[u8]> {
+        match &self.becomes {
+            Becomes::New(content) | Becomes::Other(content) => Some(content),
+            Becomes::Marked => Some(&[]),
+            Becomes::Gone => None,
+        }
+    }
+
+    fn may_be_new(&self) -> bool {
+        matches!(self.becomes, Becomes::New(_) | Becomes::Marked)
+    }
+}
+
+impl Volume {
+    /// Makes changes of keys that are locked, all of them with one sync. If it fails none of them
+    /// is made, or the volume takes no more writes.
+    pub(crate) fn make(&self, locks: KeyLocks, changes: &[Change<'_>]) -> Result<()> {
+        let journal = self.journal()?;
+        // Contents before the epoch: one that is over has synced what may get its name later.
+        let contents = self.prepare(changes)?;
+        let made = self.announce(changes).and_then(|announced| {
+            let epoch = journal.enter(self)?;
+            self.append(journal, &epoch, changes)?;
+            let applied = self.apply_all(changes, &contents);
+            if applied.is_err() {
+                self.take_back(journal, &epoch, changes);
+            }
+            drop(announced);
+            applied
+        });
+        if made.is_err() {
+            for tmp in contents.iter().flatten() {
+                let _ = self.disk.remove_file(tmp); // unless it has its name already
+            }
+        }
+        drop(locks);
+        journal.checkpoint_if_due(self);
+        made
+    }
+
+    /// Makes a change once more that the journal has, or the first time.
+    pub(crate) fn make_again(&self, key: &Key, content: Option<&[u8]>) -> Result<()> {
+        let becomes = match content {
+            Some([]) => Becomes::Marked,
+            Some(content) => Becomes::New(Bytes::copy_from_slice(content)),
+            None => Becomes::Gone,
+        };
+        let change = [Change { key, becomes }];
+        let _announced = self.announce(&change)?;
+        let is_there = match self.read_raw(key) {
+            Ok(found) => found.as_ref().map(|(found, _)| &found[..]) == content,
+            Err(error) if error.kind() == ErrorKind::Corrupt => false,
+            Err(error) => return Err(error),
+        };
+        if is_there {
+            return Ok(());
+        }
+        let contents = self.prepare(&change)?;
+        self.apply_all(&change, &contents)
+    }
+
+    /// Writes what records will hold, to be given their names.
+    fn prepare(&self, changes: &[Change<'_>]) -> Result<Vec<Option<PathBuf>>> {
+        let mut contents: Vec<Option<PathBuf>> = Vec::with_capacity(changes.len());
+        for change in changes {
+            let prepared = match &change.becomes {
+                Becomes::New(content) | Becomes::Other(content) => {
+                    self.write_tmp(|file| file.write_all_at(content, 0)).map(Some)
+                }
+                Becomes::Marked | Becomes::Gone => Ok(None),
+            };
+            contents.push(prepared.inspect_err(|_| {
+                for tmp in contents.iter().flatten() {
+                    let _ = self.disk.remove_file(tmp);
+                }
+            })?);
+        }
+        Ok(contents)
+    }
+
+    /// Before names are made that may be new; until they are, the locks are held.
+    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Lock>> {
+        let mut by_dir: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| change.may_be_new()) {
+            let path = self.layout.record(change.key);
+            by_dir.entry(parent(&path).to_owned()).or_default().push(change.key.name());
+        }
+        by_dir.into_iter().map(|(dir, names)| Names::new(self, dir).announce(names)).collect()
+    }
+
+    fn append(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) -> Result<()> {
+        let entry = |change: &'_ Change<'_>| journal.stamp(self, change.key, epoch);
+        let stamps: Vec<_> = changes.iter().map(entry).collect::<Result<_>>()?;
+        let entries: Vec<_> = stamps
+            .into_iter()
+            .zip(changes)
+            .map(|(stamp, change)| Entry::new(stamp, change.key, change.content()))
+            .collect();
+        journal.append(self, &entries)
+    }
+
+    fn apply_all(&self, changes: &[Change<'_>], contents: &[Option<PathBuf>]) -> Result<()> {
+        for (change, content) in changes.iter().zip(contents) {
+            self.apply(change, content.as_deref())?;
+        }
+        for change in changes.iter().filter(|change| matches!(change.becomes, Becomes::Gone)) {
+            self.remove_empty_dirs(parent(&self.layout.record(change.key)));
+        }
+        Ok(())
+    }
+
+    fn apply(&self, change: &Change<'_>, content: Option<&Path>) -> Result<()> {
+        let path = self.layout.record(change.key);
+        match (&change.becomes, content) {
+            (Becomes::Gone, _) => found(self.disk.remove_file(&path))
+                .map(drop)
+                .map_err(|error| failed("delete", &path, error)),
+            (_, Some(content)) => self.make_name(&path, || self.disk.rename(content, &path)),
+            (_, None) => self.make_name(&path, || match self.disk.create(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(()),
+            }),
+        }
+    }
+
+    /// The journal says what could not be made: it must say what there is instead, or a later
+    /// opening would make what its caller was told had failed, and what others may have overtaken.
+    fn take_back(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) {
+        let taken_back = || -> Result<()> {
+            let present = |change: &Change<'_>| self.read_raw(change.key);
+            let present: Vec<_> = changes.iter().map(present).collect::<Result<_>>()?;
+            let mut entries = Vec::with_capacity(changes.len());
+            for (change, present) in changes.iter().zip(&present) {
+                let stamp = journal.stamp(self, change.key, epoch)?;
+                let content = present.as_ref().map(|(content, _)| &content[..]);
+                entries.push(Entry::new(stamp, change.key, content));
+            }
+            journal.append(self, &entries)
+        };
+        if let Err(error) = taken_back() {
+            self.stop(&self.layout.journals(), io::Error::other(error));
+        }
+    }
+}

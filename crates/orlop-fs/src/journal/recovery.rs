@@ -1,0 +1,130 @@
+//! Opening a store: what the journals of the dead say is made again, if nobody is alive to whom it
+//! would be news.
+//!
+//! As long as one process is alive that has the store open, the machine has not gone down, and
+//! everything that was acknowledged is in its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orlop_backend::{Error, ErrorKind, Key, Result};
+
+use super::Journal;
+use super::batch::{Stamp, batches, entries};
+use super::checkpoint::{
+    checkpoint, open_numbers, open_shared, read_over, store_over, write_epoch,
+};
+use super::halves::Halves;
+use crate::disk::{DiskFile, LockMode};
+use crate::volume::{Volume, failed, found};
+
+/// A journal whose process is dead, and which nobody can take for that of a living one.
+#[derive(Debug)]
+struct Dead {
+    name: String,
+    _locked: Option<Box<dyn DiskFile>>,
+}
+
+/// The last word on a key.
+type Last = (Stamp, Option<Vec<u8>>);
+
+impl Journal {
+    /// Opens a journal of this process's own. Costs what the journals of the dead hold, which does
+    /// not depend on the size of the store.
+    pub(crate) fn open(volume: &Volume) -> Result<Self> {
+        let _opening = volume.lock(&volume.layout.opening_lock(), LockMode::Exclusive)?;
+        let path = volume.layout.epoch();
+        let epoch = open_shared(&*volume.disk, &path);
+        let epoch = epoch.map_err(|error| failed("open", &path, error))?;
+        let (dead, is_alone) = look(volume)?;
+        let is_over = if is_alone {
+            recover(volume, &dead, &*epoch)?;
+            true
+        } else {
+            dead.is_empty() || checkpoint(volume, &*epoch)?
+        };
+        if is_over {
+            for Dead { name, .. } in &dead {
+                remove(volume, name)?;
+            }
+        }
+        let halves = Halves::make(volume, volume.random_id()?.to_string())?;
+        Ok(Self::new(halves, epoch, open_numbers(volume)?))
+    }
+}
+
+/// The journals of the dead, and whether there are no others.
+fn look(volume: &Volume) -> Result<(Vec<Dead>, bool)> {
+    let dir = volume.layout.journals();
+    let read = |error| failed("read", &dir, error);
+    let mut names = BTreeSet::new();
+    for entry in volume.disk.read_dir(&dir).map_err(read)? {
+        let name = entry.map_err(read)?.name;
+        if let Some((name, "0" | "1")) = name.split_once('.') {
+            names.insert(name.to_owned());
+        }
+    }
+    let (mut dead, mut is_alone) = (Vec::new(), true);
+    for name in names {
+        let path = volume.layout.journal(&name, 0);
+        let lock = |error| failed("lock", &path, error);
+        let file = found(volume.disk.open(&path)).map_err(lock)?;
+        match &file {
+            Some(file) if !file.try_lock().map_err(lock)? => is_alone = false,
+            _ => dead.push(Dead { name, _locked: file }),
+        }
+    }
+    Ok((dead, is_alone))
+}
+
+/// Makes again what may not have come through, in whatever order it was made.
+fn recover(volume: &Volume, dead: &[Dead], epoch: &dyn DiskFile) -> Result<()> {
+    let over = read_over(volume)?;
+    let (mut last, mut newest) = (BTreeMap::new(), over);
+    for Dead { name, .. } in dead {
+        for number in [0, 1] {
+            let half = read_half(volume, name, number)?;
+            for entry in batches(&half).flat_map(entries) {
+                let Some(entry) = entry else {
+                    let message = format!("journal {name} has an entry that is none");
+                    return Err(Error::new(ErrorKind::Corrupt, message));
+                };
+                newest = newest.max(entry.stamp.epoch);
+                if entry.stamp.epoch > over {
+                    let key = Key::new(entry.key.split('/'))?;
+                    let word: Last = (entry.stamp, entry.content.map(<[u8]>::to_vec));
+                    let known: &mut Last = last.entry(key).or_insert_with(|| word.clone());
+                    if known.0 < word.0 {
+                        *known = word;
+                    }
+                }
+            }
+        }
+    }
+    for (key, (_, content)) in &last {
+        volume.make_again(key, content.as_deref())?;
+    }
+    if !last.is_empty() {
+        volume.sync_all()?;
+        store_over(volume, newest)?;
+    }
+    write_epoch(volume, epoch, newest + 1)
+}
+
+fn read_half(volume: &Volume, name: &str, number: usize) -> Result<Vec<u8>> {
+    let path = volume.layout.journal(name, number);
+    let read = |error| failed("read", &path, error);
+    let Some(file) = found(volume.disk.open_read(&path)).map_err(read)? else {
+        return Ok(Vec::new());
+    };
+    let len = file.metadata().map_err(read)?.len;
+    Ok(crate::records::read_whole(&*file, len).map_err(read)?.into())
+}
+
+/// Not synced: one that a power cut brings back says nothing that counts.
+fn remove(volume: &Volume, name: &str) -> Result<()> {
+    for number in [1, 0] {
+        let path = volume.layout.journal(name, number);
+        found(volume.disk.remove_file(&path)).map_err(|error| failed("delete", &path, error))?;
+    }
+    Ok(())
+}
