@@ -86,15 +86,16 @@ async fn try_to_push(world: &World, repository: usize, item: usize, tags: &[usiz
         .iter()
         .map(|blob| (repository, *blob))
         .filter(|spot| told.is_promised(stage, *spot))
-        .map(|spot| (spot, told.look_at_blob(stage, spot)))
+        .map(|spot| (spot, told.look_at_blob(stage, spot), told.promised_until(spot)))
         .collect();
     let answer = world
         .ask_repository(repository, async |repository| {
             repository.put_manifest(&pushed.manifest, &put).await
         })
         .await;
-    let holds = |(spot, since): &(Spot, Began)| {
-        told.is_promised(stage, *spot) && told.blob_stays(*spot, *since)
+    // One that ended meanwhile may have been renewed when the blob had been missed.
+    let holds = |(spot, since, until): &(Spot, Began, u64)| {
+        stage.now() < *until && told.is_promised(stage, *spot) && told.blob_stays(*spot, *since)
     };
     if let Err(error) = &answer
         && error.kind() == ErrorKind::ManifestBlobUnknown

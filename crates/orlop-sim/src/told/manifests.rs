@@ -145,7 +145,12 @@ impl Told {
 
     /// Whether a client may rely on a blob.
     pub(crate) fn is_promised(&self, stage: &Stage, spot: Spot) -> bool {
-        stage.now() < self.blobs.borrow()[spot.0][spot.1].until
+        stage.now() < self.promised_until(spot)
+    }
+
+    /// When what a client was told of a blob ends, or has ended.
+    pub(crate) fn promised_until(&self, spot: Spot) -> u64 {
+        self.blobs.borrow()[spot.0][spot.1].until
     }
 
     pub(crate) fn begin_blob_delete(&self, stage: &Stage, spot: Spot) {
