@@ -15,6 +15,7 @@ mod blob;
 mod collect;
 mod delete;
 mod error;
+mod hashing;
 mod install;
 mod layout;
 mod lease;
@@ -41,6 +42,7 @@ pub use audit::{
 pub use blob::Blob;
 pub use collect::{CollectOptions, Collected, Kept, Observer, Unreadable};
 pub use error::{Error, ErrorKind, Result};
+pub use hashing::Threads;
 pub use manifest::StoredManifest;
 pub use mount::{Access, MountFrom};
 pub use options::{Condition, Deletes, Options, PutManifest, References};

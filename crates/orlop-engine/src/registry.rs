@@ -6,6 +6,7 @@ use futures::TryStreamExt;
 use orlop_backend::{Environment, Key, Swap};
 use orlop_oci::RepositoryName;
 
+use crate::hashing::Hashing;
 use crate::repository::contended;
 use crate::state::{StoreState, seconds};
 use crate::store::Store;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     /// Tells the store apart from others.
     pub(crate) id: String,
     pub(crate) options: Options,
+    /// Where uploads of this process share what a core can hash.
+    pub(crate) hashing: Arc<Hashing>,
 }
 
 impl Registry {
@@ -56,7 +59,7 @@ impl Registry {
                 format!("the store has layout {}, this version understands {LAYOUT}", found.layout);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let shared = Arc::new(Shared { store, id: found.id, options });
+        let shared = Arc::new(Shared { store, id: found.id, options, hashing: Arc::default() });
         Ok(Self { shared })
     }
 

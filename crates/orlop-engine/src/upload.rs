@@ -5,6 +5,7 @@ use futures::TryStreamExt;
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
 
+use crate::hashing::Stream;
 use crate::repository::{ATTEMPTS, Repository};
 use crate::state::{BlobState, Session, Stage};
 use crate::store::Stored;
@@ -49,6 +50,8 @@ pub struct Upload {
     hasher: Hasher,
     /// Claimed with the first write.
     appender: Option<Box<dyn Appender>>,
+    /// Hashes beside those of other uploads of this process; since the first write.
+    stream: Option<Stream>,
     /// Whether a write failed or was dropped in the middle: what was written is no longer what was
     /// hashed.
     is_torn: bool,
@@ -99,6 +102,7 @@ impl Repository {
             version,
             hasher,
             appender: None,
+            stream: None,
             is_torn: false,
         }))
     }
@@ -144,6 +148,7 @@ impl Repository {
                 version,
                 hasher: Hasher::new(algorithm),
                 appender: None,
+                stream: None,
                 is_torn: false,
             });
         }
@@ -191,7 +196,9 @@ impl Upload {
                 // The appender writes in the background while this thread hashes.
                 let written = appender.write(bytes.clone()).await;
                 self.unless_overtaken(written).await?;
-                self.hasher.update(&bytes);
+                let hashing = &self.repository.shared.hashing;
+                let stream = self.stream.get_or_insert_with(|| hashing.stream());
+                stream.update(&mut self.hasher, &bytes).await;
                 self.is_torn = false;
             }
         }

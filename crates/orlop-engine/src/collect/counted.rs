@@ -51,14 +51,19 @@ const PAGE: usize = 1000;
 /// The same registry, counted.
 pub(super) fn counted(registry: &Registry) -> (Registry, Calls) {
     let calls = Calls::default();
-    let Shared { store, id, options } = &*registry.shared;
+    let Shared { store, id, options, hashing } = &*registry.shared;
     let inner = &store.environment;
     let environment = Environment {
         extents: Arc::new(Counted { inner: inner.extents.clone(), calls: calls.clone() }),
         records: Arc::new(Counted { inner: inner.records.clone(), calls: calls.clone() }),
         ..inner.clone()
     };
-    let shared = Shared { store: Store { environment }, id: id.clone(), options: *options };
+    let shared = Shared {
+        store: Store { environment },
+        id: id.clone(),
+        options: *options,
+        hashing: hashing.clone(),
+    };
     (Registry { shared: Arc::new(shared) }, calls)
 }
 

@@ -1,0 +1,165 @@
+//! Bytes that are waiting to be hashed.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::channel::oneshot;
+use orlop_oci::Hasher;
+
+use super::Threads;
+
+/// What is waiting, in the order in which it came.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    next: u64,
+    /// How many threads are at work.
+    workers: usize,
+}
+
+/// The next bytes of a stream.
+#[derive(Debug)]
+struct Job {
+    id: u64,
+    hasher: Hasher,
+    bytes: Bytes,
+    back: oneshot::Sender<Hasher>,
+}
+
+/// What somebody holds whose bytes are in the queue. They leave it with him.
+#[derive(Debug)]
+pub(super) struct Ticket<'q> {
+    queue: &'q Queue,
+    id: u64,
+    answer: oneshot::Receiver<Hasher>,
+}
+
+impl Queue {
+    pub(super) fn put(&self, hasher: &Hasher, bytes: &Bytes) -> Ticket<'_> {
+        let (back, answer) = oneshot::channel();
+        let mut state = self.lock();
+        let id = state.next;
+        state.next += 1;
+        state.jobs.push_back(Job { id, hasher: hasher.clone(), bytes: bytes.clone(), back });
+        Ticket { queue: self, id, answer }
+    }
+
+    /// Has one more thread hash until nothing is waiting, unless all of them are at it.
+    pub(super) fn work_on(self: &Arc<Self>, threads: &dyn Threads) {
+        {
+            let mut state = self.lock();
+            if state.workers >= threads.count().max(1) {
+                return;
+            }
+            state.workers += 1;
+        }
+        let worker = Worker { queue: self.clone(), is_done: false };
+        threads.run(Box::new(move || worker.work()));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    /// Never held while something is awaited or hashed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What is hashed together: three streams, but of four rather two and two.
+    fn take(&mut self) -> Vec<Job> {
+        let streams = if self.jobs.len() == 4 { 2 } else { 3 };
+        self.jobs.drain(..streams.min(self.jobs.len())).collect()
+    }
+}
+
+impl Ticket<'_> {
+    /// Hashes the bytes on this thread, unless somebody else has taken them, and with them what
+    /// has waited longest.
+    pub(super) fn work(&self) {
+        let mut state = self.queue.lock();
+        let Some(at) = state.jobs.iter().position(|job| job.id == self.id) else {
+            return;
+        };
+        state.jobs.make_contiguous()[..=at].rotate_right(1);
+        let jobs = state.take();
+        drop(state);
+        hash(jobs);
+    }
+
+    /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
+    pub(super) async fn end(mut self, hasher: &mut Hasher, bytes: &Bytes) {
+        match (&mut self.answer).await {
+            Ok(after) => *hasher = after,
+            Err(oneshot::Canceled) => hasher.update(bytes),
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        let job = state.jobs.iter().position(|job| job.id == self.id);
+        let job = job.and_then(|at| state.jobs.remove(at));
+        drop(state);
+        drop(job);
+    }
+}
+
+/// A thread at work, or on its way to it.
+struct Worker {
+    queue: Arc<Queue>,
+    /// Whether it has seen that nothing is waiting.
+    is_done: bool,
+}
+
+impl Worker {
+    fn work(mut self) {
+        loop {
+            let mut state = self.queue.lock();
+            if state.jobs.is_empty() {
+                // Under the same lock: what comes after it finds a thread missing.
+                state.workers -= 1;
+                drop(state);
+                self.is_done = true;
+                return;
+            }
+            let jobs = state.take();
+            drop(state);
+            hash(jobs);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        // It has panicked, or was dropped before it began.
+        let mut state = self.queue.lock();
+        state.workers -= 1;
+        let is_last = state.workers == 0;
+        let jobs = if is_last { mem::take(&mut state.jobs) } else { VecDeque::new() };
+        drop(state);
+        drop(jobs); // who waits for them hears of it
+    }
+}
+
+fn hash(mut jobs: Vec<Job>) {
+    Hasher::update_many(jobs.iter_mut().map(|job| (&mut job.hasher, &job.bytes[..])));
+    for Job { hasher, bytes, back, .. } in jobs {
+        drop(bytes); // its owner may count on being the last one who has them
+        let _ = back.send(hasher); // nobody may wait for it any more
+    }
+}

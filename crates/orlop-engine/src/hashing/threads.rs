@@ -1,0 +1,31 @@
+//! Threads of the embedder.
+
+use std::fmt::Debug;
+
+/// Threads on which work is done that keeps a processor busy. The engine has none of its own.
+///
+/// ```
+/// use orlop_engine::Threads;
+///
+/// /// The threads that tokio has for work that blocks.
+/// #[derive(Debug)]
+/// struct Blocking;
+///
+/// impl Threads for Blocking {
+///     fn count(&self) -> usize {
+///         std::thread::available_parallelism().map_or(1, Into::into)
+///     }
+///
+///     fn run(&self, work: Box<dyn FnOnce() + Send>) {
+///         tokio::task::spawn_blocking(work);
+///     }
+/// }
+/// ```
+pub trait Threads: Debug + Send + Sync {
+    /// How much work may be done at the same time: as a rule, the number of cores.
+    fn count(&self) -> usize;
+
+    /// Has the work done, and does not wait for it. Work that is dropped instead is done by who
+    /// waits for it.
+    fn run(&self, work: Box<dyn FnOnce() + Send>);
+}
