@@ -1,7 +1,7 @@
 //! What is measured: the ways to take a blob and know its digest.
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +12,9 @@ use orlop::fs::FsOptions;
 use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository};
 use sha2::Digest as _;
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use crate::random::Random;
 
 /// The size in which a blob's bytes come.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
@@ -32,6 +35,8 @@ pub(crate) enum Contestant {
     Fs,
     /// An upload to the filesystem backend.
     FsDurable,
+    /// A file that is written and hashed by a thread of its own, without durability.
+    Thread,
     /// What a user would write by hand with the crate `object_store`.
     ObjectStore,
     /// The same, with `with_fsync`.
@@ -40,12 +45,13 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// In the order in which they are shown.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Sha2,
         Self::Hasher,
         Self::Memory,
         Self::Fs,
         Self::FsDurable,
+        Self::Thread,
         Self::ObjectStore,
         Self::ObjectStoreDurable,
     ];
@@ -58,6 +64,7 @@ impl Contestant {
             Self::Memory => "orlop, memory",
             Self::Fs => "orlop, files",
             Self::FsDurable => "orlop, files, durable",
+            Self::Thread => "a thread, file + sha2",
             Self::ObjectStore => "object_store + sha2",
             Self::ObjectStoreDurable => "object_store + sha2, fsync",
         }
@@ -76,6 +83,7 @@ pub(crate) struct Arena {
 enum Place {
     Nowhere,
     Orlop(Repository),
+    Files,
     ObjectStore(LocalFileSystem),
 }
 
@@ -93,6 +101,7 @@ impl Arena {
             Contestant::Memory => orlop_in(Environment::memory()).await?,
             Contestant::Fs => orlop_in(files(false)?).await?,
             Contestant::FsDurable => orlop_in(files(true)?).await?,
+            Contestant::Thread => Place::Files,
             Contestant::ObjectStore => object_store(false)?,
             Contestant::ObjectStoreDurable => object_store(true)?,
         };
@@ -124,6 +133,18 @@ impl Arena {
                 }
                 upload.commit(&blob.digest).await?;
                 Ok(())
+            }
+            Place::Files => {
+                let path = self.directory.path().join(blob.digest.encoded());
+                let written = spawn_blocking(move || {
+                    let (mut file, mut hasher) = (File::create_new(path)?, sha2::Sha256::new());
+                    for chunk in &blob.chunks {
+                        file.write_all(chunk)?;
+                        hasher.update(chunk);
+                    }
+                    verify(&blob.digest, &hasher.finalize())
+                });
+                written.await?
             }
             Place::ObjectStore(store) => {
                 let path = blob.digest.encoded().into();
@@ -198,23 +219,6 @@ impl Source {
         }
         let digest = *hasher.finish().digest();
         Blob { chunks, digest }
-    }
-}
-
-/// A sequence that is the same in each run (xorshift).
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
     }
 }
 

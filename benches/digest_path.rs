@@ -8,11 +8,13 @@
 //! machine is never the same for long: to compare them, run the bench `ratios`.
 
 mod contestants;
+mod random;
 
 use std::time::{Duration, Instant};
 
-use contestants::{Arena, Blob, Contestant, Random, Result, Source};
+use contestants::{Arena, Blob, Contestant, Result, Source};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use random::Random;
 use tokio::runtime::Runtime;
 
 fn digest_path(criterion: &mut Criterion) {

@@ -8,10 +8,15 @@
 //! Shown are medians: of the throughput, and of its ratio to that of `sha2` in the same round. A
 //! round is short, so that most of them are not interrupted on a machine that does other things.
 
+mod random;
+mod rounds;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use orlop_lanes::Sha256;
+use random::Random;
+use rounds::{median, shuffled};
 use sha2::Digest as _;
 
 /// Who hashes.
@@ -41,7 +46,7 @@ fn main() {
         return; // somebody runs all targets as tests
     }
     let rounds = if is("--quick") { 101 } else { 1001 };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new();
     println!("Ratios of throughput to sha2, one thread.\n");
     println!("| | {} |", SIZES.map(|(name, _)| name).join(" | "));
     println!("|---|{}", "---:|".repeat(SIZES.len()));
@@ -125,30 +130,6 @@ impl Contestant {
             Self::Lanes(streams) => streams,
         }
     }
-}
-
-/// A sequence that is the same in each run (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
-fn shuffled(count: usize, random: &mut Random) -> Vec<usize> {
-    let mut order: Vec<(u64, usize)> = (0..count).map(|index| (random.next(), index)).collect();
-    order.sort_unstable();
-    order.into_iter().map(|(_, index)| index).collect()
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 const STREAMS_MAX: usize = 6;

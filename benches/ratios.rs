@@ -14,11 +14,16 @@
 //! run are deleted at its end, and every new file is slow while the kernel remembers that.
 
 mod contestants;
+mod cpu_time;
+mod random;
+mod rounds;
 
-use std::fs;
 use std::time::{Duration, Instant};
 
-use contestants::{Arena, Blob, CHUNK_BYTES, Contestant, Random, Result, Source};
+use contestants::{Arena, Blob, CHUNK_BYTES, Contestant, Result, Source};
+use cpu_time::cpu_time;
+use random::Random;
+use rounds::{median, shuffled};
 use tokio::runtime::Runtime;
 
 /// What is taken in a round: `streams` at once, and each of them `blobs` blobs one by one.
@@ -136,29 +141,6 @@ fn print_table(load: &Load, results: &[Results]) {
 
 /// The clock has steps of 10 ms, so less says nothing.
 const CPU_TIME_MIN: Duration = Duration::from_millis(100);
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn shuffled(count: usize, random: &mut Random) -> Vec<usize> {
-    let mut order: Vec<(u64, usize)> = (0..count).map(|index| (random.next(), index)).collect();
-    order.sort_unstable();
-    order.into_iter().map(|(_, index)| index).collect()
-}
-
-/// What this process has used so far, in user and kernel mode, in steps of 10 ms.
-fn cpu_time() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // The second field is the command in parentheses, and may hold anything.
-    let (_, fields) = stat.rsplit_once(')').ok_or("no command in /proc/self/stat")?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
-    let mut next = || fields.next().ok_or("too few fields in /proc/self/stat");
-    let ticks = next()?.parse::<u64>()? + next()?.parse::<u64>()?;
-    Ok(Duration::from_millis(ticks * 10))
-}
 
 impl Load {
     const fn new(

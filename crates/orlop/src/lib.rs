@@ -78,7 +78,7 @@ pub use orlop_engine::{
     Collected, Condition, Damage, DamageKind, Deletes, Doubt, Error, ErrorKind, Fault, Findings,
     Inventory, Kept, MountFrom, Observer, Options, Page, PutManifest, References, Registry, Remedy,
     Repository, Result, ScrubCheckpoint, ScrubObserver, ScrubOptions, ScrubProgress, Scrubbed,
-    Source, StoredManifest, Tally, Unreadable, Upload, UploadId,
+    Source, StoredManifest, Tally, Threads, Unreadable, Upload, UploadId,
 };
 pub use orlop_oci::{
     Algorithm, Descriptor, Digest, Edge, Hasher, Invalid, Manifest, MediaType, Reference,

@@ -103,14 +103,14 @@ impl Scrubber<'_> {
             }
             Err(error) => return self.unread(extent, error).await.map(Some),
         };
-        let mut hasher = Hasher::new(digest.algorithm());
+        let (stream, mut hasher) = (self.hashing.stream(), Hasher::new(digest.algorithm()));
         loop {
             let piece = match bytes.try_next().await {
                 Ok(Some(piece)) => piece,
                 Ok(None) => break,
                 Err(error) => return self.unread(extent, error).await.map(Some),
             };
-            hasher.update(&piece);
+            stream.update(&mut hasher, &piece).await;
             let len = piece.len() as u64;
             drop(piece);
             done.bytes += len;

@@ -21,9 +21,10 @@ mod source;
 mod tag;
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, future, stream};
 use orlop_backend::{Entry, ExtentState, Key, Prefix};
 
 pub use self::checkpoint::ScrubCheckpoint;
@@ -31,6 +32,7 @@ pub use self::options::{ScrubObserver, ScrubOptions, ScrubProgress};
 pub use self::report::{Affected, Damage, DamageKind, Doubt, Remedy, Scrubbed};
 use self::section::{Kind, Section};
 pub use self::source::Source;
+use crate::hashing::Hashing;
 use crate::store::Store;
 use crate::{Registry, Result, layout};
 
@@ -45,6 +47,8 @@ struct Scrubber<'r> {
     missed: Mutex<HashSet<Key>>,
     /// Where there are blobs at all; `None` if this run has not looked.
     shards: Mutex<Option<HashSet<Prefix>>>,
+    /// Where blobs that are read at the same time are hashed.
+    hashing: Arc<Hashing>,
 }
 
 impl Registry {
@@ -92,9 +96,11 @@ impl Registry {
         if checkpoint.section == 0 && checkpoint.after.is_none() {
             checkpoint.done = scrubber.store_record().await?;
         }
-        for (number, section) in Section::all()?.iter().enumerate().skip(checkpoint.section) {
-            scrubber.section(section, &mut checkpoint).await?;
-            checkpoint.section = number + 1;
+        let sections = Section::all()?;
+        while checkpoint.section < sections.len() {
+            let end = Section::end_of_run(&sections, checkpoint.section);
+            scrubber.sections(&sections[..end], &mut checkpoint).await?;
+            checkpoint.section = end;
             checkpoint.after = None;
             observer.on_checkpoint(&checkpoint).await;
         }
@@ -133,28 +139,44 @@ impl<'r> Scrubber<'r> {
         };
         let missed = done.damage.kept.iter().map(|damage| damage.key.clone()).collect();
         let (progress, missed) = (Mutex::new(progress), Mutex::new(missed));
-        Self { registry, options, observer, progress, missed, shards: Mutex::default() }
+        let hashing = Arc::new(Hashing::on(options.threads.clone()));
+        let shards = Mutex::default();
+        Self { registry, options, observer, progress, missed, shards, hashing }
     }
 }
 
 impl Scrubber<'_> {
-    /// Looks at what is left of a section. In order where it has one: then whatever comes before
-    /// a checkpoint was looked at, however many are looked at at once.
-    async fn section(&self, section: &Section, checkpoint: &mut ScrubCheckpoint) -> Result<()> {
-        if lock(&self.shards).as_ref().is_some_and(|shards| section.is_empty_shard(shards)) {
+    /// Looks at what is left of sections that are all alike. In order where they have one: then
+    /// whatever comes before a checkpoint was looked at, however many are looked at at once.
+    async fn sections(&self, sections: &[Section], checkpoint: &mut ScrubCheckpoint) -> Result<()> {
+        let (first, after) = (checkpoint.section, checkpoint.after.clone());
+        let Some(Section { kind, .. }) = sections.get(first) else {
             return Ok(());
-        }
-        let entries = section.entries(self.store(), checkpoint.after.as_deref());
+        };
+        let shards = lock(&self.shards).clone();
+        let entries = stream::iter(sections.iter().enumerate().skip(first))
+            .filter(|(_, section)| {
+                let is_empty = shards.as_ref().is_some_and(|it| section.is_empty_shard(it));
+                future::ready(!is_empty)
+            })
+            .map(|(number, section)| {
+                let after = after.as_deref().filter(|_| number == first);
+                section.entries(self.store(), after).map_ok(move |entry| (number, entry))
+            })
+            .flatten();
         // A repository is looked at with several of its records at once.
-        let is_repositories = section.kind == Kind::Repositories;
-        let at_once = if is_repositories { 1 } else { self.options.at_once.max(1) };
-        let looks = entries.map_ok(|entry| self.look_as(section.kind, entry));
-        let mut looks = looks.try_buffered(at_once);
+        let at_once = if *kind == Kind::Repositories { 1 } else { self.options.at_once.max(1) };
+        let looks = entries.map_ok(async |(number, entry)| {
+            let (key, looked) = self.look_as(*kind, entry).await?;
+            Ok((number, key, looked))
+        });
+        let mut looks = pin!(looks.try_buffered(at_once));
         // What would be looked at again is not in a checkpoint.
         let mut part = Scrubbed::default();
-        while let Some((key, looked)) = looks.try_next().await? {
-            if section.is_ordered() {
+        while let Some((number, key, looked)) = looks.try_next().await? {
+            if sections[number].is_ordered() {
                 checkpoint.done += looked;
+                checkpoint.section = number;
                 checkpoint.after = Some(key.name().to_owned());
                 self.observer.on_checkpoint(checkpoint).await;
             } else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{ScrubCheckpoint, Source};
+use crate::Threads;
 use crate::options::LEASE;
 
 /// How a scrub goes about it. None of it matters for safety.
@@ -25,13 +26,24 @@ pub struct ScrubOptions {
     /// How many things are looked at at the same time. Each takes the memory of a record, or of
     /// a piece of a blob.
     pub at_once: usize,
+    /// Where blobs are hashed, several at once on each thread. Without them the task that scrubs
+    /// hashes, and so uses one core. All of them are busy if [`ScrubOptions::at_once`] is some four
+    /// times their number.
+    pub threads: Option<Arc<dyn Threads>>,
     /// Where an earlier run was when it ended; it goes on from there.
     pub from: Option<ScrubCheckpoint>,
 }
 
 impl Default for ScrubOptions {
     fn default() -> Self {
-        Self { quarantine: false, source: None, lease: LEASE, at_once: 4, from: None }
+        Self {
+            quarantine: false,
+            source: None,
+            lease: LEASE,
+            at_once: 4,
+            threads: None,
+            from: None,
+        }
     }
 }
 

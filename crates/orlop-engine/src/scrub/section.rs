@@ -49,6 +49,13 @@ impl Section {
         Ok(all)
     }
 
+    /// Where what is looked at together with a section ends: blobs lie in many sections, most of
+    /// which have few of them.
+    pub(super) fn end_of_run(all: &[Self], from: usize) -> usize {
+        let is_blobs = |section: &&Self| section.kind == Kind::Blobs;
+        from + all[from..].iter().take_while(is_blobs).count().max(1)
+    }
+
     /// Whether its entries come in an order in which a later run can go on.
     pub(super) fn is_ordered(&self) -> bool {
         matches!(self.kind, Kind::Listed | Kind::Blobs | Kind::Repositories)

@@ -8,6 +8,7 @@ mod online;
 mod quarantine;
 mod repair;
 mod resumed;
+mod threads;
 
 use std::path::Path;
 use std::time::Duration;
