@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
@@ -16,6 +15,7 @@ use orlop_backend::{
 };
 
 use crate::appender::FsAppender;
+use crate::buffers::Buffers;
 use crate::disk::DiskFile;
 use crate::layout::{OPEN_EXTENSION, parent};
 use crate::volume::{Volume, failed, found};
@@ -57,9 +57,9 @@ impl Extents for FsExtents {
         let Some((file, len)) = opened.await? else {
             return Ok(None);
         };
-        let volume = self.volume.clone();
+        let (volume, buffers) = (self.volume.clone(), Buffers::default());
         let stream = stream::try_unfold(range.start, move |at| {
-            let (volume, file) = (volume.clone(), file.clone());
+            let (volume, file, buffers) = (volume.clone(), file.clone(), buffers.clone());
             let end = range.end.min(len);
             async move {
                 if at >= end {
@@ -67,17 +67,15 @@ impl Extents for FsExtents {
                 }
                 let piece = blocking(move || {
                     let piece = usize::try_from(end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
-                    let mut buffer = vec![0; piece];
                     let path = volume.layout.extent(id);
-                    let read = file
-                        .read_at(&mut buffer, at)
+                    let read = buffers
+                        .fill(piece, |buffer| file.read_at(buffer, at))
                         .map_err(|error| failed("read", &path, error))?;
-                    if read == 0 {
+                    if read.is_empty() {
                         let message = format!("extent {id} ends at byte {at}, expected {end}");
                         return Err(Error::new(ErrorKind::Corrupt, message));
                     }
-                    buffer.truncate(read);
-                    Ok(Bytes::from(buffer))
+                    Ok(read)
                 })
                 .await?;
                 let next = at + piece.len() as u64;
@@ -230,7 +228,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Bytes read at a time.
-const READ_BYTES: usize = 512 << 10;
+const READ_BYTES: usize = 1 << 20;
 
 /// A writer that was dropped may still be busy with its last write.
 const CLAIM_ATTEMPTS: u32 = 50;

@@ -33,6 +33,7 @@
 //! ```
 
 mod appender;
+mod buffers;
 mod change;
 mod dirs;
 pub mod disk;
