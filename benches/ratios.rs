@@ -1,7 +1,7 @@
 //! Every way to take a blob against hashing alone, fairly.
 //!
 //! ```sh
-//! cargo bench -p orlop-benches --bench ratios [-- --quick] > ratios.md
+//! cargo bench -p orlop-benches --bench ratios [-- --quick] [LOAD]... > ratios.md
 //! ```
 //!
 //! One process, all contestants in each round, in an order that is shuffled anew for each; the
@@ -54,7 +54,10 @@ fn main() -> Result<()> {
     let mut random = Random::new();
     let mut source = Source::new(256 << 20, &mut random);
     println!("Chunks of {} KiB. Ratios of throughput to the bare hash.", CHUNK_BYTES >> 10);
-    for mut load in LOADS {
+    let asked: Vec<&String> =
+        arguments.iter().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_asked = |load: &Load| asked.is_empty() || asked.iter().any(|name| *name == load.name);
+    for mut load in LOADS.into_iter().filter(is_asked) {
         if is("--quick") {
             load.rounds = 3;
         }

@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::{StreamExt, TryStreamExt, future, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use orlop_backend::{Entry, ExtentState, Key, Prefix};
 
 pub use self::checkpoint::ScrubCheckpoint;
@@ -153,20 +153,20 @@ impl Scrubber<'_> {
         let Some(Section { kind, .. }) = sections.get(first) else {
             return Ok(());
         };
-        let shards = lock(&self.shards).clone();
-        let entries = stream::iter(sections.iter().enumerate().skip(first))
-            .filter(|(_, section)| {
-                let is_empty = shards.as_ref().is_some_and(|it| section.is_empty_shard(it));
-                future::ready(!is_empty)
-            })
-            .map(|(number, section)| {
-                let after = after.as_deref().filter(|_| number == first);
-                section.entries(self.store(), after).map_ok(move |entry| (number, entry))
-            })
-            .flatten();
+        let places: Vec<(usize, Section)> = {
+            let shards = lock(&self.shards);
+            let is_empty =
+                |it: &Section| shards.as_ref().is_some_and(|shards| it.is_empty_shard(shards));
+            let rest = sections.iter().cloned().enumerate().skip(first);
+            rest.filter(|(_, section)| !is_empty(section)).collect()
+        };
+        let entries = stream::iter(places).map(|(number, section)| {
+            let after = after.as_deref().filter(|_| number == first);
+            section.entries(self.store(), after).map_ok(move |entry| (number, entry))
+        });
         // A repository is looked at with several of its records at once.
         let at_once = if *kind == Kind::Repositories { 1 } else { self.options.at_once.max(1) };
-        let looks = entries.map_ok(async |(number, entry)| {
+        let looks = entries.flatten().map_ok(async |(number, entry)| {
             let (key, looked) = self.look_as(*kind, entry).await?;
             Ok((number, key, looked))
         });
