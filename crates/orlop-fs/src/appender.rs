@@ -15,8 +15,8 @@ use bytes::Bytes;
 use orlop_backend::{Appender, Checkpoint, ExtentId, Result};
 use tokio::task::JoinHandle;
 
+use crate::blocking::blocking;
 use crate::disk::DiskFile;
-use crate::extents::blocking;
 use crate::layout::parent;
 use crate::volume::{Volume, failed};
 

@@ -31,6 +31,8 @@
 //! ```
 
 mod appender;
+mod blocking;
+mod cached;
 mod dirs;
 pub mod disk;
 mod extents;
@@ -38,6 +40,7 @@ mod layout;
 mod locks;
 mod names;
 mod open;
+mod reader;
 mod records;
 mod volume;
 

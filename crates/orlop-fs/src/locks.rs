@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use orlop_backend::{Key, Prefix, Result};
 
+use crate::blocking::would_wait;
 use crate::disk::{DiskFile, LockMode};
 use crate::volume::{Volume, failed};
 
@@ -46,6 +47,18 @@ impl Volume {
             // Mounted read-only: there is no lock to be had, and nobody here to change anything.
             Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Ok(None),
             Err(error) => Err(failed("lock", &path, error)),
+        }
+    }
+
+    /// The same for who must not wait: fails if a change is under way or was left half done, or if
+    /// nobody has ever had this lock.
+    pub(crate) fn lock_key_cached(&self, key: &Key) -> Result<Lock> {
+        let path = self.key_lock(key);
+        match self.disk.try_lock_cached(&path) {
+            Ok(Some(file)) if file.metadata().is_ok_and(|found| found.len == 0) => {
+                Ok(Lock { file, path })
+            }
+            _ => Err(would_wait(&path)),
         }
     }
 

@@ -15,8 +15,8 @@ use orlop_backend::{
     Version, envelope,
 };
 
+use crate::blocking::{Wait, blocking, reading};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
-use crate::extents::blocking;
 use crate::layout::{NAMES_DIR, parent};
 use crate::locks::Lock;
 use crate::names::Names;
@@ -38,12 +38,12 @@ impl FsRecords {
 impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || volume.read_durable(&key)).await
+        reading(move |wait| volume.read_durable(&key, wait)).await
     }
 
     async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || Ok(volume.read_raw(&key)?.map(|(stored, _)| stored))).await
+        blocking(move || Ok(volume.read_raw(&key, Wait::Long)?.map(|(stored, _)| stored))).await
     }
 
     async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
@@ -121,41 +121,48 @@ impl Volume {
     /// something from it could store a conclusion that survives a power cut which the record does
     /// not. So who reads while a change is under way makes durable what it read, instead of
     /// waiting for a process that may be stopped.
-    fn read_durable(&self, key: &Key) -> Result<Option<Record>> {
+    fn read_durable(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
         if !self.is_durable() {
-            return self.read_record(key);
+            return self.read_record(key, wait);
         }
-        let quiet = self.try_lock_key_shared(key)?;
-        let record = self.read_record(key)?;
+        let quiet = match wait {
+            Wait::Never => Some(self.lock_key_cached(key)?),
+            Wait::Long => self.try_lock_key_shared(key)?,
+        };
+        let record = self.read_record(key, wait)?;
         if quiet.is_none() {
             self.sync_names_of(&self.layout.record(key))?;
         }
         Ok(record)
     }
 
-    fn read_record(&self, key: &Key) -> Result<Option<Record>> {
-        let Some((stored, modified)) = self.read_raw(key)? else {
+    fn read_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
+        let Some((stored, modified)) = self.read_raw(key, wait)? else {
             return Ok(None);
         };
         let (revision, value) = envelope::open(key, &stored)?;
         Ok(Some(Record { value, version: version(revision), modified }))
     }
 
-    fn read_raw(&self, key: &Key) -> Result<Option<(Bytes, SystemTime)>> {
+    fn read_raw(&self, key: &Key, wait: Wait) -> Result<Option<(Bytes, SystemTime)>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
-        let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
+        let opened = match wait {
+            Wait::Never => self.disk.open_cached(&path),
+            Wait::Long => self.disk.open_read(&path),
+        };
+        let Some(file) = found(opened).map_err(read)? else {
             return Ok(None);
         };
         let metadata = file.metadata().map_err(read)?;
-        let stored = read_whole(&*file, metadata.len).map_err(read)?;
+        let stored = read_whole(&*file, metadata.len, wait).map_err(read)?;
         Ok(Some((stored, metadata.modified)))
     }
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let lock = self.lock_key(key)?;
-        let current = self.read_record(key)?.map(|record| record.version);
+        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
         }
@@ -179,7 +186,7 @@ impl Volume {
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
         let lock = self.lock_key(key)?;
-        let current = self.read_record(key)?.map(|record| record.version);
+        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
@@ -199,7 +206,7 @@ impl Volume {
     fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let lock = self.lock_key(key)?;
-        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
+        if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
         self.store(&lock, key, value)
@@ -295,12 +302,17 @@ fn version(revision: RandomId) -> Version {
     Version::new(revision.to_string())
 }
 
-fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
+fn read_whole(file: &dyn DiskFile, len: u64, wait: Wait) -> io::Result<Bytes> {
     // Files are never changed in place, so the length that was read is the length that is.
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64)? {
+        let (rest, at) = (&mut bytes[filled..], filled as u64);
+        let read = match wait {
+            Wait::Never => file.read_cached_at(rest, at),
+            Wait::Long => file.read_at(rest, at),
+        };
+        match read? {
             0 => break,
             read => filled += read,
         }

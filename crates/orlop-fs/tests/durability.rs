@@ -82,6 +82,10 @@ impl Disk for AccountingDisk {
         OsDisk.open_read(path)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        OsDisk.open_cached(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.with(|account| {
             let is_written = account.contents.contains(from);
@@ -136,6 +140,10 @@ impl Disk for AccountingDisk {
     fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
         OsDisk.try_lock_shared(path)
     }
+
+    fn try_lock_cached(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        OsDisk.try_lock_cached(path)
+    }
 }
 
 impl AccountedFile {
@@ -147,6 +155,18 @@ impl AccountedFile {
 impl DiskFile for AccountedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_cached_at(buffer, offset)
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        self.file.read_ahead(range);
+    }
+
+    fn to_os(&self) -> io::Result<Option<fs::File>> {
+        self.file.to_os()
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

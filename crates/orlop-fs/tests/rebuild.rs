@@ -125,6 +125,10 @@ impl Disk for CountingDisk {
         self.os().open_read(path)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.os().open_cached(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.os().rename(from, to)
     }
@@ -162,5 +166,9 @@ impl Disk for CountingDisk {
 
     fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
         self.os().try_lock_shared(path)
+    }
+
+    fn try_lock_cached(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        self.os().try_lock_cached(path)
     }
 }

@@ -211,6 +211,10 @@ impl Disk for SimDisk {
         self.open_file(path, false)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open_read(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.running()?;
         state.check_writable()?;
@@ -307,6 +311,10 @@ impl Disk for SimDisk {
         let is_held = state.locks.try_lock(ino, handle, LockMode::Shared);
         drop(state);
         Ok(is_held.then(|| self.file(handle, ino, path, true)))
+    }
+
+    fn try_lock_cached(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        self.try_lock_shared(path)
     }
 }
 
