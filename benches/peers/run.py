@@ -20,8 +20,10 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import report
 import servers
@@ -34,6 +36,7 @@ VOLUME_BYTES = 8 << 30
 
 def main():
     arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is ended
     orlop, load = build()
     contestants = servers.contestants(orlop, arguments.peer)
     workloads = [one for one in WORKLOADS if re.search(arguments.only, one.name)]
@@ -51,10 +54,11 @@ def main():
     try:
         for number in range(arguments.rounds + (not arguments.quick)):
             for server in random.sample(contestants, len(contestants)):
+                begin = time.monotonic()
                 runs = measure(server, place, load, workloads, arguments.quick)
                 if number > 0 or arguments.quick:
                     results["runs"] += runs
-                say(f"round {number}: {server.name}")
+                say(f"round {number}: {server.name}, {time.monotonic() - begin:.0f} s")
             if arguments.keep:
                 with open(arguments.keep, "w") as file:
                     json.dump(results, file, indent=1)

@@ -1,7 +1,7 @@
 """What the servers are asked to do."""
 
 KIB, MIB = 1 << 10, 1 << 20
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 class Workload:
@@ -32,7 +32,7 @@ WORKLOADS = [
     large("push 256 MiB, PATCHes of 8 MiB", "chunks", 1, 256, 1, 8),
     large("push 256 MiB, PATCHes of 1 MiB", "chunks", 1, 256, 1, 1),
     large("push 64 MiB, 8 at once", "push", 8, 64, 1),
-    large("pull 256 MiB", "pull", 1, 256, 6),
+    large("pull 256 MiB", "pull", 1, 256, 4),
     large("pull 256 MiB, 8 at once", "pull", 8, 256, 1),
     Workload("push 4 KiB", "push", 1, 4 * KIB),
     Workload("push 4 KiB, 8 at once", "push", 8, 4 * KIB),

@@ -161,11 +161,11 @@ impl DiskFile for AccountedFile {
         self.file.read_cached_at(buffer, offset)
     }
 
-    fn read_ahead(&self, range: Range<u64>) {
+    fn read_ahead(&self, range: std::ops::Range<u64>) {
         self.file.read_ahead(range);
     }
 
-    fn to_os(&self) -> io::Result<Option<fs::File>> {
+    fn to_os(&self) -> io::Result<Option<std::fs::File>> {
         self.file.to_os()
     }
 
