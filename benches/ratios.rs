@@ -14,11 +14,13 @@
 //! run are deleted at its end, and every new file is slow while the kernel remembers that.
 
 mod contestants;
+mod rounds;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use contestants::{Arena, Blob, CHUNK_BYTES, Contestant, Random, Result, Source};
+use rounds::{median, shuffled};
 use tokio::runtime::Runtime;
 
 /// What is taken in a round: `streams` at once, and each of them `blobs` blobs one by one.
@@ -31,12 +33,13 @@ struct Load {
 }
 
 /// Large ones first: the many small files are a burden on the file system.
-const LOADS: [Load; 6] = [
+const LOADS: [Load; 7] = [
     Load::new("256 MiB", 256 << 20, 1, 1, 9),
     Load::new("64 MiB", 64 << 20, 2, 1, 15),
     Load::new("64 MiB, 8 at once", 64 << 20, 1, 8, 7),
     Load::new("1 MiB", 1 << 20, 64, 1, 15),
     Load::new("4 KiB", 4 << 10, 200, 1, 15),
+    Load::new("4 KiB, 8 at once", 4 << 10, 40, 8, 15),
     Load::new("4 KiB, 32 at once", 4 << 10, 20, 32, 15),
 ];
 
@@ -75,7 +78,7 @@ fn measure(load: &Load, source: &mut Source, random: &mut Random) -> Result<Vec<
         results.push(Results { contestant, times: Vec::new(), cpu: Duration::ZERO });
     }
     for round in 0..=load.rounds {
-        for contestant in shuffled(arenas.len(), random) {
+        for contestant in shuffled(arenas.len(), || random.next()) {
             let blobs = (0..load.streams).map(|_| source.blobs(load.blobs, load.size)).collect();
             let (cpu, start) = (cpu_time()?, Instant::now());
             runtime.block_on(take_at_once(&arenas[contestant], blobs))?;
@@ -136,18 +139,6 @@ fn print_table(load: &Load, results: &[Results]) {
 
 /// The clock has steps of 10 ms, so less says nothing.
 const CPU_TIME_MIN: Duration = Duration::from_millis(100);
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn shuffled(count: usize, random: &mut Random) -> Vec<usize> {
-    let mut order: Vec<(u64, usize)> = (0..count).map(|index| (random.next(), index)).collect();
-    order.sort_unstable();
-    order.into_iter().map(|(_, index)| index).collect()
-}
 
 /// What this process has used so far, in user and kernel mode, in steps of 10 ms.
 fn cpu_time() -> Result<Duration> {

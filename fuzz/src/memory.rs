@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use orlop::backend::memory::{MemoryExtents, FileRange, MemoryRecords};
+use orlop::backend::memory::{MemoryExtents, MemoryRecords};
 use orlop::backend::{
-    Appender, ByteStream, Checkpoint, Claim, Entry, Expected, ExtentEntry, ExtentId, Extents, Key,
-    Prefix, Record, Records, Removal, Result, Swap, Version,
+    Appender, ByteStream, Checkpoint, Claim, Entry, Expected, ExtentEntry, ExtentId, Extents,
+    FileRange, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
 };
 
 use crate::steps::pause;

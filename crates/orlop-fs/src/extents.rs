@@ -18,7 +18,7 @@ use crate::appender::FsAppender;
 use crate::blocking::{blocking, reading};
 use crate::disk::DiskFile;
 use crate::layout::{OPEN_EXTENSION, parent};
-use crate::reader::Reader;
+use crate::reader::{Reader, cut};
 use crate::volume::{Volume, failed, found};
 
 /// Extents in a directory.
@@ -46,16 +46,17 @@ impl Extents for FsExtents {
 
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
         let volume = self.volume.clone();
-        let opened = reading(move |wait| Reader::open(&volume, id, range.clone(), wait));
+        let opened = reading(move |wait| Reader::open(&volume, id, &range, wait));
         Ok(opened.await?.map(Reader::stream))
     }
 
     async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
         let volume = self.volume.clone();
         reading(move |wait| {
-            let Some((file, range)) = volume.open_extent(id, range.clone(), wait)? else {
+            let Some((file, len)) = volume.open_extent(id, wait)? else {
                 return Ok(None);
             };
+            let range = cut(&range, len);
             let file =
                 file.to_os().map_err(|error| failed("open", &volume.layout.extent(id), error));
             Ok(file?.map(|file| FileRange { file, range }))

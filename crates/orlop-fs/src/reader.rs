@@ -31,13 +31,12 @@ pub(crate) struct Reader {
 }
 
 impl Volume {
-    /// Opens a sealed extent, and cuts the range at its end; `None` if it is not there.
+    /// Opens a sealed extent, and says how long it is; `None` if it is not there.
     pub(crate) fn open_extent(
         &self,
         id: ExtentId,
-        range: Range<u64>,
         wait: Wait,
-    ) -> Result<Option<(Box<dyn DiskFile>, Range<u64>)>> {
+    ) -> Result<Option<(Box<dyn DiskFile>, u64)>> {
         let path = self.layout.extent(id);
         let read = |error| failed("read", &path, error);
         let opened = match wait {
@@ -47,9 +46,15 @@ impl Volume {
         let Some(file) = found(opened).map_err(read)? else {
             return Ok(None);
         };
-        let end = range.end.min(file.metadata().map_err(read)?.len);
-        Ok(Some((file, range.start.min(end)..end)))
+        let len = file.metadata().map_err(read)?.len;
+        Ok(Some((file, len)))
     }
+}
+
+/// What there is of a range in something of that length.
+pub(crate) fn cut(range: &Range<u64>, len: u64) -> Range<u64> {
+    let end = range.end.min(len);
+    range.start.min(end)..end
 }
 
 impl Reader {
@@ -57,12 +62,13 @@ impl Reader {
     pub(crate) fn open(
         volume: &Volume,
         id: ExtentId,
-        range: Range<u64>,
+        range: &Range<u64>,
         wait: Wait,
     ) -> Result<Option<Self>> {
-        let Some((file, range)) = volume.open_extent(id, range, wait)? else {
+        let Some((file, len)) = volume.open_extent(id, wait)? else {
             return Ok(None);
         };
+        let range = cut(range, len);
         let mut reader = Self {
             file: file.into(),
             path: volume.layout.extent(id),
