@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+
+ATTEMPTS = 20
 
 
 class Loop:
@@ -35,13 +38,13 @@ class Loop:
         self.unmount()
         options = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
         make = ["mkfs.ext4", "-q", "-F", "-N", "200000", "-J", "size=128", "-E", options]
-        subprocess.run([*make, self.device], check=True)
+        patiently([*make, self.device])
         subprocess.run(["mount", "-o", "noatime", self.device, self.mount], check=True)
         return self.mount
 
     def unmount(self):
         if os.path.ismount(self.mount):
-            subprocess.run(["umount", self.mount], check=True)
+            patiently(["umount", self.mount])
 
     def close(self):
         self.unmount()
@@ -68,6 +71,15 @@ class Directory:
 
     def close(self):
         shutil.rmtree(self.work, ignore_errors=True)
+
+
+def patiently(command):
+    """For what fails as long as the kernel is still busy with what was there before."""
+    for _ in range(ATTEMPTS):
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.5)
+    subprocess.run(command, check=True)
 
 
 def output(command):

@@ -41,7 +41,7 @@ async fn what_is_in_memory_takes_few_calls_and_none_that_waits() {
 #[tokio::test]
 async fn what_is_not_in_memory_is_waited_for() {
     let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
-    for refused in (0..20).map(|nth| nth..nth + 1).chain([0..u64::MAX]) {
+    for refused in (0..20).map(|nth| nth..nth + 1).chain(std::iter::once(0..u64::MAX)) {
         let Fixture { store, disk, _directory } = fixture(Some(refused.clone()));
         set(&store, &key("one"), "value").await;
         let id = write(&store, &content).await;
