@@ -46,7 +46,7 @@ def main():
         place = volume.Loop(VOLUME_BYTES)
     results = {
         "place": place.description,
-        "rounds": arguments.rounds,
+        "rounds": 0,
         "servers": [server.name for server in contestants],
         "workloads": [workload.name for workload in workloads],
         "runs": [],
@@ -59,6 +59,7 @@ def main():
                 if number > 0 or arguments.quick:
                     results["runs"] += runs
                 say(f"round {number}: {server.name}, {time.monotonic() - begin:.0f} s")
+            results["rounds"] = number + arguments.quick
             if arguments.keep:
                 with open(arguments.keep, "w") as file:
                     json.dump(results, file, indent=1)
