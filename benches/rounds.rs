@@ -9,6 +9,7 @@ pub(crate) fn shuffled(count: usize, random: &mut Random) -> Vec<usize> {
     order.into_iter().map(|(_, index)| index).collect()
 }
 
+/// The one in the middle.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

@@ -9,8 +9,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use orlop::backend::memory::{MemoryExtents, MemoryRecords};
 use orlop::backend::{
-    Appender, ByteStream, Checkpoint, Claim, Entry, Expected, ExtentEntry, ExtentId, Extents, Key,
-    Prefix, Record, Records, Removal, Result, Swap, Version,
+    Appender, ByteStream, Checkpoint, Claim, Entry, Expected, ExtentEntry, ExtentId, Extents,
+    FileRange, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
 };
 
 use crate::steps::pause;
@@ -86,6 +86,10 @@ impl Extents for Slow<MemoryExtents> {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         slowly(self.0.presign(id, ttl)).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        slowly(self.0.file(id, range)).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

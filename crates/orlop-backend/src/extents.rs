@@ -1,6 +1,7 @@
 //! The data plane: bytes that are written once and never moved.
 
 use std::fmt::{self, Debug};
+use std::fs::File;
 use std::ops::Range;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -41,6 +42,15 @@ pub trait Extents: Debug + Send + Sync {
     /// A URL from which anybody can read the sealed extent until `ttl` is over, without this
     /// process; it takes ranges. `None` if the bytes can be had only by [`Extents::read`].
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>>;
+
+    /// The file in which a range of the sealed extent lies, for who hands it to the operating system
+    /// (`sendfile`, `splice`, a mapping) instead of reading it. Its range is that of the bytes in
+    /// the file, which may have others too.
+    ///
+    /// The range that is asked for is cut at the end of the extent. `None` if the extent is not
+    /// there, or in no file of this machine: [`Extents::read`] tells. The file is open for
+    /// reading only, and keeps its bytes if the extent is deleted meanwhile.
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>>;
 
     /// Deletes a sealed extent for good. Absent means done already.
     async fn delete(&self, id: ExtentId) -> Result<()>;
@@ -97,6 +107,16 @@ pub trait Appender: Debug + Send {
 
 /// The bytes of an extent or a part of it, in order.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
+
+/// Bytes in a file.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs)] // made by every backend that has files
+pub struct FileRange {
+    /// The file, open for reading.
+    pub file: File,
+    /// Where in it the bytes lie.
+    pub range: Range<u64>,
+}
 
 /// A place in an unfinished extent from which writing can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,7 +40,7 @@ mod records;
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Error, ErrorKind, Result};
 pub use extents::{
-    Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, ExtentState, Extents,
+    Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, ExtentState, Extents, FileRange,
 };
 pub use key::{Key, Prefix};
 pub use random_id::RandomId;

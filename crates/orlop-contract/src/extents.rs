@@ -3,12 +3,13 @@
 //! Each panics if the backend breaks it, and on any error that the backend gives.
 #![allow(clippy::missing_panics_doc)] // said once, above
 
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use orlop_backend::{Appender, Checkpoint, Claim, Environment, ExtentId, ExtentState};
+use orlop_backend::{Appender, Checkpoint, Claim, Environment, ExtentId, ExtentState, FileRange};
 
 use crate::Subject;
 
@@ -283,6 +284,29 @@ pub async fn a_url_is_given_or_not(subject: &dyn Subject) {
     write_sealed(&store, id, &"bytes".into()).await;
     let url = store.extents.presign(id, Duration::from_mins(1)).await.expect("an answer");
     assert!(url.is_none_or(|url| url.contains(&id.to_string()) && url.starts_with("http")));
+}
+
+/// Where there is a file it has the bytes, and goes on having them; where there is none, that is an
+/// answer.
+pub async fn a_file_has_the_bytes(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let (id, absent) = (fresh(&store), fresh(&store));
+    let content = pattern(1_000_000);
+    write_sealed(&store, id, &content).await;
+    assert!(store.extents.file(absent, 0..1).await.expect("an answer").is_none());
+    let mut files = Vec::new();
+    for range in [0..1_000_000, 0..0, 10..70_000, 999_999..5_000_000, 2_000_000..3_000_000] {
+        let found = store.extents.file(id, range.start as u64..range.end as u64).await;
+        files.extend(found.expect("an answer").map(|found| (found, range)));
+    }
+    store.extents.delete(id).await.expect("deleted");
+    for (FileRange { mut file, range: found }, range) in files {
+        file.seek(SeekFrom::Start(found.start)).expect("a place");
+        let mut bytes = Vec::new();
+        file.take(found.end - found.start).read_to_end(&mut bytes).expect("readable");
+        let range = range.start.min(content.len())..range.end.min(content.len());
+        assert!(bytes == content.slice(range.clone()), "{range:?}");
+    }
 }
 
 /// Open ones and sealed ones, with the lengths of these.

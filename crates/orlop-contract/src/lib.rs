@@ -110,6 +110,7 @@ macro_rules! contract {
             writers_of_one_checkpoint_do_not_harm_each_other
             ranges_run_over_all_that_was_written
             a_url_is_given_or_not
+            a_file_has_the_bytes
             a_walk_finds_every_extent
         ]);
     };

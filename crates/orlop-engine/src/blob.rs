@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use orlop_backend::{ByteStream, ExtentId};
+use orlop_backend::{ByteStream, ExtentId, FileRange};
 use orlop_oci::{Descriptor, Digest, MediaType};
 
 use crate::lease::Reliance;
@@ -105,6 +105,28 @@ impl Blob {
     pub async fn presign(&self, ttl: Duration) -> Result<Option<String>> {
         let extents = &self.repository.store().environment.extents;
         Ok(extents.presign(self.extent, ttl).await?)
+    }
+
+    /// The file in which a range of its bytes lies, for who sends it with the operating system's
+    /// help (`sendfile`) instead of reading it; `None` on a store without files, and if the blob was
+    /// deleted meanwhile. Then read it.
+    ///
+    /// The range that is given back is that in the file; it is cut at the end of the blob.
+    ///
+    /// ```
+    /// # use std::{io::{Read, Seek, SeekFrom}};
+    /// # async fn send(blob: orlop_engine::Blob, socket: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(bytes) = blob.file(0..u64::MAX).await? {
+    ///     let mut file = bytes.file;
+    ///     file.seek(SeekFrom::Start(bytes.range.start))?;
+    ///     let mut rest = file.take(bytes.range.end - bytes.range.start);
+    ///     std::io::copy(&mut rest, socket)?; // in the kernel alone, if it is a socket
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn file(&self, range: Range<u64>) -> Result<Option<FileRange>> {
+        let extents = &self.repository.store().environment.extents;
+        Ok(extents.file(self.extent, range).await?)
     }
 
     /// Reads a range of bytes, which is cut at the end. The bytes are those that were verified

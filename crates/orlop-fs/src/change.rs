@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use orlop_backend::{ErrorKind, Key, Result};
 
+use crate::blocking::Wait;
 use crate::journal::{Entry, Epoch, Journal};
 use crate::layout::parent;
 use crate::locks::{KeyLocks, Lock};
@@ -82,7 +83,7 @@ impl Volume {
         };
         let change = [Change { key, becomes }];
         let _announced = self.announce(&change)?;
-        let is_there = match self.read_raw(key) {
+        let is_there = match self.read_raw(key, Wait::Long) {
             Ok(found) => found.as_ref().map(|(found, _)| &found[..]) == content,
             Err(error) if error.kind() == ErrorKind::Corrupt => false,
             Err(error) => return Err(error),
@@ -162,7 +163,7 @@ impl Volume {
     /// opening would make what its caller was told had failed, and what others may have overtaken.
     fn take_back(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) {
         let taken_back = || -> Result<()> {
-            let present = |change: &Change<'_>| self.read_raw(change.key);
+            let present = |change: &Change<'_>| self.read_raw(change.key, Wait::Long);
             let present: Vec<_> = changes.iter().map(present).collect::<Result<_>>()?;
             let mut entries = Vec::with_capacity(changes.len());
             for (change, present) in changes.iter().zip(&present) {

@@ -6,9 +6,12 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
+
+use crate::cached;
 
 /// A file system.
 pub trait Disk: Debug + Send + Sync {
@@ -18,6 +21,9 @@ pub trait Disk: Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file for reading.
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// The same if it takes no medium to do it: where one would have to be waited for, it fails with
+    /// [`ErrorKind::WouldBlock`].
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Gives a file another name, replacing what had that name, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Deletes a file.
@@ -42,6 +48,13 @@ pub trait Disk: Debug + Send + Sync {
 pub trait DiskFile: Debug + Send + Sync {
     /// Reads up to `buffer.len()` bytes at `offset`; 0 at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// The same if the bytes are in memory, or some of them: where a medium would have to be waited
+    /// for, it fails with [`ErrorKind::WouldBlock`].
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Lets the operating system begin to read what will be asked for soon.
+    fn read_ahead(&self, range: Range<u64>);
+    /// The same open file, for who hands it to the operating system; `None` if it has none.
+    fn to_os(&self) -> io::Result<Option<File>>;
     /// Writes all of `bytes` at `offset`.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts the file off.
@@ -103,6 +116,10 @@ impl Disk for OsDisk {
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(open_own(OpenOptions::new().read(true), path)?))
+    }
+
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(cached::open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -195,6 +212,18 @@ fn is_locked(result: Result<(), TryLockError>) -> io::Result<bool> {
 impl DiskFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         FileExt::read_at(self, buffer, offset)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        cached::read_at(self, buffer, offset)
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        cached::read_ahead(self, range);
+    }
+
+    fn to_os(&self) -> io::Result<Option<File>> {
+        self.try_clone().map(Some)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

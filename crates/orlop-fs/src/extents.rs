@@ -11,13 +11,14 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
     ByteStream, Checkpoint, Claim, Error, ErrorKind, ExtentEntry, ExtentId, ExtentState, Extents,
-    Result,
+    FileRange, Result,
 };
 
 use crate::appender::FsAppender;
-use crate::buffers::Buffers;
+use crate::blocking::{blocking, reading};
 use crate::disk::DiskFile;
 use crate::layout::{OPEN_EXTENSION, parent};
+use crate::reader::{Reader, cut};
 use crate::volume::{Volume, failed, found};
 
 /// Extents in a directory.
@@ -45,44 +46,22 @@ impl Extents for FsExtents {
 
     async fn read(&self, id: ExtentId, range: Range<u64>) -> Result<Option<ByteStream>> {
         let volume = self.volume.clone();
-        let opened = blocking(move || {
-            let path = volume.layout.extent(id);
-            let read = |error| failed("read", &path, error);
-            let Some(file) = found(volume.disk.open_read(&path)).map_err(read)? else {
+        let opened = reading(move |wait| Reader::open(&volume, id, &range, wait));
+        Ok(opened.await?.map(Reader::stream))
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        let volume = self.volume.clone();
+        reading(move |wait| {
+            let Some((file, len)) = volume.open_extent(id, wait)? else {
                 return Ok(None);
             };
-            let len = file.metadata().map_err(read)?.len;
-            Ok(Some((Arc::<dyn DiskFile>::from(file), len)))
-        });
-        let Some((file, len)) = opened.await? else {
-            return Ok(None);
-        };
-        let (volume, buffers) = (self.volume.clone(), Buffers::default());
-        let stream = stream::try_unfold(range.start, move |at| {
-            let (volume, file, buffers) = (volume.clone(), file.clone(), buffers.clone());
-            let end = range.end.min(len);
-            async move {
-                if at >= end {
-                    return Ok(None);
-                }
-                let piece = blocking(move || {
-                    let piece = usize::try_from(end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
-                    let path = volume.layout.extent(id);
-                    let read = buffers
-                        .fill(piece, |buffer| file.read_at(buffer, at))
-                        .map_err(|error| failed("read", &path, error))?;
-                    if read.is_empty() {
-                        let message = format!("extent {id} ends at byte {at}, expected {end}");
-                        return Err(Error::new(ErrorKind::Corrupt, message));
-                    }
-                    Ok(read)
-                })
-                .await?;
-                let next = at + piece.len() as u64;
-                Ok(Some((piece, next)))
-            }
-        });
-        Ok(Some(stream.boxed()))
+            let range = cut(&range, len);
+            let file =
+                file.to_os().map_err(|error| failed("open", &volume.layout.extent(id), error));
+            Ok(file?.map(|file| FileRange { file, range }))
+        })
+        .await
     }
 
     async fn presign(&self, _id: ExtentId, _ttl: Duration) -> Result<Option<String>> {
@@ -210,25 +189,6 @@ impl Volume {
         Ok(extents)
     }
 }
-
-/// Runs file system work where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => {
-                let message = "the runtime stopped before the work was done";
-                Err(Error::new(ErrorKind::Unavailable, message).with_source(error))
-            }
-        },
-    }
-}
-
-/// Bytes read at a time.
-const READ_BYTES: usize = 1 << 20;
 
 /// A writer that was dropped may still be busy with its last write.
 const CLAIM_ATTEMPTS: u32 = 50;

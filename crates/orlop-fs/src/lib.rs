@@ -33,7 +33,8 @@
 //! ```
 
 mod appender;
-mod buffers;
+mod blocking;
+mod cached;
 mod change;
 mod dirs;
 pub mod disk;
@@ -43,6 +44,7 @@ mod layout;
 mod locks;
 mod names;
 mod open;
+mod reader;
 mod records;
 mod volume;
 

@@ -13,9 +13,9 @@ use orlop_backend::{
     envelope,
 };
 
+use crate::blocking::{Wait, blocking, reading};
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
-use crate::extents::blocking;
 use crate::layout::NAMES_DIR;
 use crate::locks::KeyLocks;
 use crate::names::Names;
@@ -37,12 +37,12 @@ impl FsRecords {
 impl Records for FsRecords {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || volume.read_record(&key)).await
+        reading(move |wait| volume.read_record(&key, wait)).await
     }
 
     async fn raw(&self, key: &Key) -> Result<Option<Bytes>> {
         let (volume, key) = (self.volume.clone(), key.clone());
-        blocking(move || Ok(volume.read_raw(&key)?.map(|(stored, _)| stored))).await
+        blocking(move || Ok(volume.read_raw(&key, Wait::Long)?.map(|(stored, _)| stored))).await
     }
 
     async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
@@ -116,8 +116,8 @@ struct Walk {
 }
 
 impl Volume {
-    fn read_record(&self, key: &Key) -> Result<Option<Record>> {
-        let Some((stored, modified)) = self.read_raw(key)? else {
+    fn read_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
+        let Some((stored, modified)) = self.read_raw(key, wait)? else {
             return Ok(None);
         };
         let (revision, value) = envelope::open(key, &stored)?;
@@ -125,21 +125,25 @@ impl Volume {
     }
 
     /// Whatever is found is durable: it has its name only after the journal has it.
-    pub(crate) fn read_raw(&self, key: &Key) -> Result<Option<(Bytes, SystemTime)>> {
+    pub(crate) fn read_raw(&self, key: &Key, wait: Wait) -> Result<Option<(Bytes, SystemTime)>> {
         let path = self.layout.record(key);
         let read = |error| failed("read", &path, error);
-        let Some(file) = found(self.disk.open_read(&path)).map_err(read)? else {
+        let opened = match wait {
+            Wait::Never => self.disk.open_cached(&path),
+            Wait::Long => self.disk.open_read(&path),
+        };
+        let Some(file) = found(opened).map_err(read)? else {
             return Ok(None);
         };
         let metadata = file.metadata().map_err(read)?;
-        let stored = read_whole(&*file, metadata.len).map_err(read)?;
+        let stored = read_whole(&*file, metadata.len, wait).map_err(read)?;
         Ok(Some((stored, metadata.modified)))
     }
 
     fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let locks = self.lock_keys(std::slice::from_ref(key))?;
-        let current = self.read_record(key)?.map(|record| record.version);
+        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
         if current.as_ref() != expected {
             return Ok(Swap::Conflict);
         }
@@ -149,7 +153,7 @@ impl Volume {
     fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let locks = self.lock_keys(std::slice::from_ref(key))?;
-        if self.read_raw(key)?.is_none_or(|(stored, _)| stored != *expected) {
+        if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
         self.store(locks, key, Becomes::Other, value)
@@ -171,7 +175,7 @@ impl Volume {
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
         let locks = self.lock_keys(std::slice::from_ref(key))?;
-        let current = self.read_record(key)?.map(|record| record.version);
+        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
@@ -249,12 +253,17 @@ fn version(revision: RandomId) -> Version {
     Version::new(revision.to_string())
 }
 
-pub(crate) fn read_whole(file: &dyn DiskFile, len: u64) -> io::Result<Bytes> {
+pub(crate) fn read_whole(file: &dyn DiskFile, len: u64, wait: Wait) -> io::Result<Bytes> {
     // Files are never changed in place, so the length that was read is the length that is.
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64)? {
+        let (rest, at) = (&mut bytes[filled..], filled as u64);
+        let read = match wait {
+            Wait::Never => file.read_cached_at(rest, at),
+            Wait::Long => file.read_at(rest, at),
+        };
+        match read? {
             0 => break,
             read => filled += read,
         }

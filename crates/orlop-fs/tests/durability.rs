@@ -98,6 +98,10 @@ impl Disk for AccountingDisk {
         OsDisk.open_read(path)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        OsDisk.open_cached(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.check_seen(to);
         let is_record = to.starts_with(self.root.join("records"));
@@ -169,6 +173,18 @@ impl AccountedFile {
 impl DiskFile for AccountedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_cached_at(buffer, offset)
+    }
+
+    fn read_ahead(&self, range: std::ops::Range<u64>) {
+        self.file.read_ahead(range);
+    }
+
+    fn to_os(&self) -> io::Result<Option<std::fs::File>> {
+        self.file.to_os()
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -48,6 +48,10 @@ impl Disk for SlowDisk {
         OsDisk.open_read(path)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        OsDisk.open_cached(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         OsDisk.rename(from, to)
     }
@@ -90,6 +94,18 @@ impl Disk for SlowDisk {
 impl DiskFile for SlowFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_cached_at(buffer, offset)
+    }
+
+    fn read_ahead(&self, range: std::ops::Range<u64>) {
+        self.file.read_ahead(range);
+    }
+
+    fn to_os(&self) -> io::Result<Option<std::fs::File>> {
+        self.file.to_os()
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -127,6 +127,10 @@ impl Disk for CountingDisk {
         self.os().open_read(path)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.os().open_cached(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.os().rename(from, to)
     }

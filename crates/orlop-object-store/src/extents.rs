@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use orlop_backend::{
     ByteStream, Checkpoint, Claim, Entropy, Error, ErrorKind, ExtentEntry, ExtentId, ExtentState,
-    Extents, Result,
+    Extents, FileRange, Result,
 };
 use tokio::sync::Semaphore;
 
@@ -119,6 +119,10 @@ impl Extents for ObjectExtents {
         let bucket = &self.shared.bucket;
         let is_whole = bucket.size(&bucket.layout.piece(id, INDEX)).await?.is_none();
         if is_whole { bucket.presign(&bucket.layout.extent(id), ttl).await } else { Ok(None) }
+    }
+
+    async fn file(&self, _id: ExtentId, _range: Range<u64>) -> Result<Option<FileRange>> {
+        Ok(None) // it is on another machine
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

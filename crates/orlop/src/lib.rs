@@ -72,7 +72,7 @@ pub mod object_store {
     pub use orlop_object_store::{Bucket, ObjectStoreOptions, Objects, open, open_on};
 }
 
-pub use orlop_backend::Environment;
+pub use orlop_backend::{Environment, FileRange};
 pub use orlop_engine::{
     Access, Affected, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions,
     Collected, Condition, Damage, DamageKind, Deletes, Doubt, Error, ErrorKind, Fault, Findings,

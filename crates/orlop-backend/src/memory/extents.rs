@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream};
 use super::lock;
 use crate::{
     Appender, ByteStream, Checkpoint, Claim, Clock, Error, ErrorKind, ExtentEntry, ExtentId,
-    ExtentState, Extents, Result,
+    ExtentState, Extents, FileRange, Result,
 };
 
 /// Extents in this process's memory.
@@ -99,6 +99,10 @@ impl Extents for MemoryExtents {
 
     async fn presign(&self, _id: ExtentId, _ttl: Duration) -> Result<Option<String>> {
         Ok(None) // there is no way to this memory but through this process
+    }
+
+    async fn file(&self, _id: ExtentId, _range: Range<u64>) -> Result<Option<FileRange>> {
+        Ok(None) // it is in no file
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

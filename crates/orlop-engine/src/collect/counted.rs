@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use orlop_backend::{
     ByteStream, Checkpoint, Claim, Entry, Environment, Expected, ExtentEntry, ExtentId, Extents,
-    Key, Prefix, Record, Records, Removal, Result, Swap, Version,
+    FileRange, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
 };
 
 use crate::Registry;
@@ -87,6 +87,10 @@ impl Extents for Counted<dyn Extents> {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

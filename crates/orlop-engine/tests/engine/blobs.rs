@@ -1,5 +1,7 @@
 //! Blobs: who sees them, mounts, deletes.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use orlop_engine::{Access, ErrorKind, MountFrom};
 use orlop_oci::RepositoryName;
@@ -97,17 +99,32 @@ async fn a_manifest_needs_its_blobs_in_its_own_repository() {
     assert_eq!(kind(b.delete_blob(&digest).await), ErrorKind::Denied);
 }
 
+/// Whatever the store holds besides.
 #[tokio::test]
 async fn a_head_is_one_read_and_a_pull_by_tag_two() {
     let (environment, counts) = counted().await;
     let registry = open(environment).await;
     let a = repository(&registry, "a");
     let digest = push_image(&a, "hello", &["v1"]).await.digest;
-    counts.take();
-    a.blob(&sha256(b"hello")).await.unwrap().unwrap();
-    assert_eq!(counts.take(), (1, 0));
-    a.manifest(&"v1".parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(counts.take(), (2, 0));
-    a.manifest(&digest.into()).await.unwrap().unwrap();
-    assert_eq!(counts.take(), (1, 0));
+    let hello = sha256(b"hello");
+    let mounted = repository(&registry, "mounted");
+    mounted.mount(&hello, MountFrom::Repository(a.name())).await.unwrap().unwrap();
+    for images in [0, 200] {
+        for n in 0..images {
+            push_image(&a, &format!("another {n}"), &[&format!("another-{n}")]).await;
+        }
+        counts.take();
+        a.hold_blob(&hello).await.unwrap().unwrap();
+        assert_eq!(counts.take(), (1, 0), "{images}");
+        mounted.hold_blob(&hello).await.unwrap().unwrap();
+        assert_eq!(counts.take(), (2, 0), "{images}"); // the link as well
+        counts.extent_reads.store(0, Ordering::Relaxed);
+        assert_eq!(read_blob(&a, &hello).await.unwrap(), "hello");
+        assert_eq!(counts.take(), (1, 0), "{images}");
+        assert_eq!(counts.extent_reads.load(Ordering::Relaxed), 1, "{images}");
+        a.manifest(&"v1".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(counts.take(), (2, 0), "{images}");
+        a.manifest(&digest.into()).await.unwrap().unwrap();
+        assert_eq!(counts.take(), (1, 0), "{images}");
+    }
 }

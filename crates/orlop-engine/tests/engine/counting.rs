@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use orlop_backend::{
     ByteStream, Checkpoint, Claim, Entry, Environment, Expected, ExtentEntry, ExtentId, Extents,
-    Key, Prefix, Record, Records, Removal, Result, Swap, Version,
+    FileRange, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
 };
 
 use crate::fixture::new_store;
@@ -60,6 +60,10 @@ impl Extents for CountedExtents {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use orlop_backend::{
-    Appender, ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, Result,
+    Appender, ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents,
+    FileRange, Result,
 };
 use orlop_engine::CollectOptions;
 use orlop_oci::Algorithm;
@@ -63,6 +64,10 @@ impl Extents for Late {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.extents.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.extents.file(id, range).await
     }
 
     /// Leaves what is open, as a bucket does; the contract asks for no more.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, Result,
+    ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, FileRange, Result,
 };
 
 /// The same store for who cannot trust what he reads, whenever `lies` says so.
@@ -50,6 +50,10 @@ impl Extents for Liar {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::stream::BoxStream;
 use orlop_backend::{
-    Appender, ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, Result,
+    Appender, ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents,
+    FileRange, Result,
 };
 use orlop_engine::ErrorKind;
 use orlop_oci::Algorithm;
@@ -34,6 +35,10 @@ impl Extents for Slow {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.0.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.0.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -14,7 +14,9 @@ use super::checkpoint::{
     checkpoint, open_numbers, open_shared, read_over, store_over, write_epoch,
 };
 use super::halves::Halves;
+use crate::blocking::Wait;
 use crate::disk::{DiskFile, LockMode};
+use crate::records::read_whole;
 use crate::volume::{Volume, failed, found};
 
 /// A journal whose process is dead, and which nobody can take for that of a living one.
@@ -117,7 +119,7 @@ fn read_half(volume: &Volume, name: &str, number: usize) -> Result<Vec<u8>> {
         return Ok(Vec::new());
     };
     let len = file.metadata().map_err(read)?.len;
-    Ok(crate::records::read_whole(&*file, len).map_err(read)?.into())
+    Ok(read_whole(&*file, len, Wait::Long).map_err(read)?.into())
 }
 
 /// Not synced: one that a power cut brings back says nothing that counts.

@@ -1,6 +1,7 @@
 //! An open file on a simulated disk.
 
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::MutexGuard;
 
@@ -46,6 +47,16 @@ impl DiskFile for SimFile {
         let len = buffer.len().min(content.len() - from);
         buffer[..len].copy_from_slice(&content[from..from + len]);
         Ok(len)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(buffer, offset)
+    }
+
+    fn read_ahead(&self, _range: Range<u64>) {}
+
+    fn to_os(&self) -> io::Result<Option<std::fs::File>> {
+        Ok(None)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -211,6 +211,10 @@ impl Disk for SimDisk {
         self.open_file(path, false)
     }
 
+    fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open_read(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.running()?;
         state.check_writable()?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use orlop_backend::{
-    Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, Extents, Result,
+    Appender, ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, Extents, FileRange, Result,
 };
 
 use crate::life::Life;
@@ -41,6 +41,10 @@ impl Extents for MortalExtents {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, Result,
+    ByteStream, Checkpoint, Claim, Environment, ExtentEntry, ExtentId, Extents, FileRange, Result,
 };
 
 use crate::stage::Stage;
@@ -43,6 +43,10 @@ impl Extents for Doubtful {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use orlop_backend::{ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, Extents, Result};
+use orlop_backend::{
+    ByteStream, Checkpoint, Claim, ExtentEntry, ExtentId, Extents, FileRange, Result,
+};
 
 use super::appender::SeenAppender;
 use super::{Seen, listing};
@@ -58,6 +60,10 @@ impl Extents for View {
 
     async fn presign(&self, id: ExtentId, ttl: Duration) -> Result<Option<String>> {
         self.inner.presign(id, ttl).await
+    }
+
+    async fn file(&self, id: ExtentId, range: Range<u64>) -> Result<Option<FileRange>> {
+        self.inner.file(id, range).await
     }
 
     async fn delete(&self, id: ExtentId) -> Result<()> {
