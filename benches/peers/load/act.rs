@@ -13,7 +13,7 @@ use crate::content::{Blob, Image, Noise, Random};
 pub(crate) enum Act {
     /// Pushes a new blob in a POST and a PUT.
     Push { size: usize },
-    /// Pushes a new blob in a POST, PATCHes, and a PUT without a body.
+    /// Pushes a new blob in a POST, some `PATCH`, and a PUT without a body.
     Chunks { size: usize, chunk: usize },
     /// Pulls a blob.
     Pull { size: usize },

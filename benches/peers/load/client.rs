@@ -35,7 +35,7 @@ impl Client {
         self.end(&location, blob, blob.part(0, blob.size))
     }
 
-    /// Pushes a blob in a POST, PATCHes, and a PUT without a body.
+    /// Pushes a blob in a POST, some `PATCH`, and a PUT without a body.
     pub(crate) fn push_chunks(&mut self, blob: &Blob, chunk: usize) -> Result<()> {
         let mut location = self.begin()?;
         for start in (0..blob.size).step_by(chunk) {

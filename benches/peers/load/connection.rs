@@ -151,4 +151,4 @@ fn path_of(location: &str) -> &str {
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// A server that is silent for so long will never answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
