@@ -159,8 +159,9 @@ impl Volume {
         }
     }
 
-    /// The journal says what could not be made: it must say what there is instead, or a later
-    /// opening would make what its caller was told had failed, and what others may have overtaken.
+    /// The journal says what could not be made, and a later opening would make it, though its caller
+    /// was told that it failed, if nobody has changed the key meanwhile. So the journal is told what
+    /// there is instead. If that fails too, the change is one that may be made late.
     fn take_back(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) {
         let taken_back = || -> Result<()> {
             let present = |change: &Change<'_>| self.read_raw(change.key, Wait::Long);
@@ -174,7 +175,7 @@ impl Volume {
             journal.append(self, &entries)
         };
         if let Err(error) = taken_back() {
-            self.stop(&self.layout.journals(), io::Error::other(error));
+            tracing::warn!(%error, "a change that failed may be made when the store is opened again");
         }
     }
 }

@@ -65,6 +65,8 @@ pub trait DiskFile: Debug + Send + Sync {
     fn metadata(&self) -> io::Result<Metadata>;
     /// Locks it for this one holder, unless somebody else has.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Locks it for all who share it, unless somebody has it for himself.
+    fn try_lock_shared(&self) -> io::Result<bool>;
 }
 
 /// The names in a directory.
@@ -244,6 +246,10 @@ impl DiskFile for File {
 
     fn try_lock(&self) -> io::Result<bool> {
         is_locked(File::try_lock(self))
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        is_locked(File::try_lock_shared(self))
     }
 }
 

@@ -58,9 +58,9 @@ impl Layout {
         self.root.join("locks")
     }
 
-    /// Excludes others while this process looks who else is alive.
-    pub(crate) fn opening_lock(&self) -> PathBuf {
-        self.locks().join("opening")
+    /// Held by who makes again what the journals of the dead say.
+    pub(crate) fn recovery_lock(&self) -> PathBuf {
+        self.locks().join("recovery")
     }
 
     pub(crate) fn checkpoint_lock(&self) -> PathBuf {

@@ -200,7 +200,7 @@ impl Volume {
 
     /// After a failed sync the kernel may drop the dirty pages and report success the next time,
     /// so nothing written since the last good sync can be acknowledged any more.
-    pub(crate) fn stop(&self, path: &Path, error: io::Error) -> Error {
+    fn stop(&self, path: &Path, error: io::Error) -> Error {
         self.stopped.store(true, Ordering::Release);
         tracing::error!(path = %path.display(), %error, "a sync failed: no more writes");
         let message = format!("cannot sync {}", path.display());

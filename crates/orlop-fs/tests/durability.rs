@@ -217,6 +217,10 @@ impl DiskFile for AccountedFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.file.try_lock()
     }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.file.try_lock_shared()
+    }
 }
 
 struct Fixture {

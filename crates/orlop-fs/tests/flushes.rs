@@ -128,6 +128,10 @@ impl DiskFile for SlowFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.file.try_lock()
     }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.file.try_lock_shared()
+    }
 }
 
 fn store(disk: &SlowDisk) -> (tempfile::TempDir, Environment) {

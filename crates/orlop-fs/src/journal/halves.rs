@@ -34,15 +34,18 @@ struct Half {
 }
 
 impl Halves {
-    /// Makes the files of a new journal, durably, and locks the first: its process is alive.
+    /// Makes the files of a new journal, durably. The first is locked before anybody sees it: its
+    /// process is alive.
     pub(super) fn make(volume: &Volume, name: String) -> Result<Self> {
         let [active, other] = [0, 1].map(|number| {
             let path = volume.layout.journal(&name, number);
             let make = |error| failed("make", &path, error);
-            let file = volume.disk.create(&path).map_err(make)?;
+            let tmp = volume.layout.tmp().join(format!("{name}.{number}"));
+            let file = volume.disk.create(&tmp).map_err(make)?;
             if number == 0 {
                 file.try_lock().map_err(make)?;
             }
+            volume.disk.rename(&tmp, &path).map_err(make)?;
             let mut half = Half { number, file, len: 0 };
             half.lay_out(volume, &name, BYTES_MIN)?;
             Ok(half)

@@ -19,13 +19,6 @@ use crate::disk::{DiskFile, LockMode};
 use crate::records::read_whole;
 use crate::volume::{Volume, failed, found};
 
-/// A journal whose process is dead, and which nobody can take for that of a living one.
-#[derive(Debug)]
-struct Dead {
-    name: String,
-    _locked: Option<Box<dyn DiskFile>>,
-}
-
 /// The last word on a key.
 type Last = (Stamp, Option<Vec<u8>>);
 
@@ -33,11 +26,16 @@ impl Journal {
     /// Opens a journal of this process's own. Costs what the journals of the dead hold, which does
     /// not depend on the size of the store.
     pub(crate) fn open(volume: &Volume) -> Result<Self> {
-        let _opening = volume.lock(&volume.layout.opening_lock(), LockMode::Exclusive)?;
         let path = volume.layout.epoch();
         let epoch = open_shared(&*volume.disk, &path);
         let epoch = epoch.map_err(|error| failed("open", &path, error))?;
-        let (dead, is_alone) = look(volume)?;
+        let (mut dead, mut is_alone) = look(volume)?;
+        // Nobody waits for who is stopped while he opens the store, unless he is recovering it.
+        let mut recovering = None;
+        if is_alone {
+            recovering = Some(volume.lock(&volume.layout.recovery_lock(), LockMode::Exclusive)?);
+            (dead, is_alone) = look(volume)?;
+        }
         let is_over = if is_alone {
             recover(volume, &dead, &*epoch)?;
             true
@@ -45,17 +43,18 @@ impl Journal {
             dead.is_empty() || checkpoint(volume, &*epoch)?
         };
         if is_over {
-            for Dead { name, .. } in &dead {
+            for name in &dead {
                 remove(volume, name)?;
             }
         }
         let halves = Halves::make(volume, volume.random_id()?.to_string())?;
+        drop(recovering); // now that others see that this process is alive
         Ok(Self::new(halves, epoch, open_numbers(volume)?))
     }
 }
 
 /// The journals of the dead, and whether there are no others.
-fn look(volume: &Volume) -> Result<(Vec<Dead>, bool)> {
+fn look(volume: &Volume) -> Result<(Vec<String>, bool)> {
     let dir = volume.layout.journals();
     let read = |error| failed("read", &dir, error);
     let mut names = BTreeSet::new();
@@ -69,20 +68,20 @@ fn look(volume: &Volume) -> Result<(Vec<Dead>, bool)> {
     for name in names {
         let path = volume.layout.journal(&name, 0);
         let lock = |error| failed("lock", &path, error);
-        let file = found(volume.disk.open(&path)).map_err(lock)?;
-        match &file {
-            Some(file) if !file.try_lock().map_err(lock)? => is_alone = false,
-            _ => dead.push(Dead { name, _locked: file }),
+        match found(volume.disk.open(&path)).map_err(lock)? {
+            // Shared, so that nobody who looks at the same time takes it for a living one's.
+            Some(file) if !file.try_lock_shared().map_err(lock)? => is_alone = false,
+            _ => dead.push(name),
         }
     }
     Ok((dead, is_alone))
 }
 
 /// Makes again what may not have come through, in whatever order it was made.
-fn recover(volume: &Volume, dead: &[Dead], epoch: &dyn DiskFile) -> Result<()> {
+fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<()> {
     let over = read_over(volume)?;
     let (mut last, mut newest) = (BTreeMap::new(), over);
-    for Dead { name, .. } in dead {
+    for name in dead {
         for number in [0, 1] {
             let half = read_half(volume, name, number)?;
             for entry in batches(&half).flat_map(entries) {

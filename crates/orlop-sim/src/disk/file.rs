@@ -119,6 +119,11 @@ impl DiskFile for SimFile {
         let mut state = self.state()?;
         Ok(state.locks.try_lock(self.ino, self.handle, LockMode::Exclusive))
     }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        let mut state = self.state()?;
+        Ok(state.locks.try_lock(self.ino, self.handle, LockMode::Shared))
+    }
 }
 
 impl Drop for SimFile {

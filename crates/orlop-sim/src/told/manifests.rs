@@ -1,6 +1,6 @@
 //! What clients were told of manifests and blobs.
 
-use super::{Acts, Began, Spot, Told, late};
+use super::{Acts, Began, Spot, Told, is_over, late};
 use crate::stage::Stage;
 
 /// A manifest of a repository. Pushes do not disturb each other, and deletes neither.
@@ -85,7 +85,7 @@ impl Told {
         } else {
             (&mut manifest.deletes, &manifest.pushes)
         };
-        own.end(stage.actor(), is_sure);
+        own.end(stage.actor(), if act.is_push { is_over(stage, is_sure) } else { is_sure });
         let was_alone = own.is_undisturbed(act.own) && others.is_undisturbed(act.others);
         // Those of its own kind want the same.
         if is_sure && others.is_undisturbed(act.others) {

@@ -45,3 +45,10 @@ impl Told {
 fn late(stage: &Stage) -> impl Fn(usize) -> usize {
     |actor| stage.late_of(actor)
 }
+
+/// Whether nothing of an act can happen any more. Its author may have been told that it has
+/// happened after he had tried it before: a request of that attempt, which expects that there is
+/// no such tag or manifest, may come when it was deleted again.
+fn is_over(stage: &Stage, is_sure: bool) -> bool {
+    is_sure && stage.late_of(stage.actor()) == 0
+}

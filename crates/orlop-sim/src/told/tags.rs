@@ -1,6 +1,6 @@
 //! What clients were told of tags.
 
-use super::{Acts, Began, Spot, Told, late};
+use super::{Acts, Began, Spot, Told, is_over, late};
 use crate::stage::Stage;
 
 /// A tag of a repository. Each act disturbs each other one, and so does the delete of the manifest
@@ -143,11 +143,4 @@ impl Told {
     pub(crate) fn tag_is_on(&self, spot: Spot) -> Option<TagOn> {
         self.tags.borrow()[spot.0][spot.1].on
     }
-}
-
-/// Whether nothing of an act on a tag can happen any more. Its author may have been told that it
-/// has happened after he had tried it before: a request of that attempt, which expects that there
-/// is no tag, may come when it was deleted again.
-fn is_over(stage: &Stage, is_sure: bool) -> bool {
-    is_sure && stage.late_of(stage.actor()) == 0
 }
