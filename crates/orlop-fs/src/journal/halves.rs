@@ -37,20 +37,15 @@ impl Halves {
     /// Makes the files of a new journal, durably. The first is locked before anybody sees it: its
     /// process is alive.
     pub(super) fn make(volume: &Volume, name: String) -> Result<Self> {
-        let [active, other] = [0, 1].map(|number| {
-            let path = volume.layout.journal(&name, number);
-            let make = |error| failed("make", &path, error);
-            let tmp = volume.layout.tmp().join(format!("{name}.{number}"));
-            let file = volume.disk.create(&tmp).map_err(make)?;
-            if number == 0 {
-                file.try_lock().map_err(make)?;
+        let [active, other] = [0, 1].map(|number| Half::make(volume, &name, number));
+        let (mut active, mut other) = (active?, other?);
+        for half in [&mut active, &mut other] {
+            match half.lay_out(volume, &name, BYTES_MIN) {
+                // Whoever comes to a full disk may want to look, or to make room elsewhere.
+                Err(error) if error.kind() == ErrorKind::Full => {}
+                laid_out => laid_out?,
             }
-            volume.disk.rename(&tmp, &path).map_err(make)?;
-            let mut half = Half { number, file, len: 0 };
-            half.lay_out(volume, &name, BYTES_MIN)?;
-            Ok(half)
-        });
-        let (active, other) = (active?, other?);
+        }
         volume.sync_dir(&volume.layout.journals())?;
         Ok(Self { name, active, other, generation: 0, at: 0, is_other_needed: false, retry_at: 0 })
     }
@@ -113,6 +108,18 @@ impl Halves {
 }
 
 impl Half {
+    fn make(volume: &Volume, name: &str, number: usize) -> Result<Self> {
+        let path = volume.layout.journal(name, number);
+        let make = |error| failed("make", &path, error);
+        let tmp = volume.layout.tmp().join(format!("{name}.{number}"));
+        let file = volume.disk.create(&tmp).map_err(make)?;
+        if number == 0 {
+            file.try_lock().map_err(make)?;
+        }
+        volume.disk.rename(&tmp, &path).map_err(make)?;
+        Ok(Self { number, file, len: 0 })
+    }
+
     /// Makes the file longer, by zeros, so that the disk has room for what will be written. The
     /// next sync makes it durable, and those after that need not.
     fn lay_out(&mut self, volume: &Volume, name: &str, len: u64) -> Result<()> {

@@ -37,8 +37,7 @@ impl Journal {
             (dead, is_alone) = look(volume)?;
         }
         let is_over = if is_alone {
-            recover(volume, &dead, &*epoch)?;
-            true
+            recover(volume, &dead, &*epoch)?
         } else {
             dead.is_empty() || checkpoint(volume, &*epoch)?
         };
@@ -77,8 +76,9 @@ fn look(volume: &Volume) -> Result<(Vec<String>, bool)> {
     Ok((dead, is_alone))
 }
 
-/// Makes again what may not have come through, in whatever order it was made.
-fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<()> {
+/// Makes again what may not have come through, in whatever order it was made; whether the journals
+/// have done their duty.
+fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<bool> {
     let over = read_over(volume)?;
     let (mut last, mut newest) = (BTreeMap::new(), over);
     for name in dead {
@@ -104,11 +104,17 @@ fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<()>
     for (key, (_, content)) in &last {
         volume.make_again(key, content.as_deref())?;
     }
+    let mut is_over = true;
     if !last.is_empty() {
         volume.sync_all()?;
-        store_over(volume, newest)?;
+        match store_over(volume, newest) {
+            // Then the next one makes it again; what comes in this epoch is later.
+            Err(error) if error.kind() == ErrorKind::Full => is_over = false,
+            stored => stored?,
+        }
     }
-    write_epoch(volume, epoch, newest + 1)
+    write_epoch(volume, epoch, newest + 1)?;
+    Ok(is_over)
 }
 
 fn read_half(volume: &Volume, name: &str, number: usize) -> Result<Vec<u8>> {

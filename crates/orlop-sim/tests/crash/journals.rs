@@ -139,3 +139,25 @@ fn what_was_refused_on_a_full_disk_is_never_made() {
         }
     });
 }
+
+/// Whoever comes to a full disk may want to look what is there, or to make room elsewhere.
+#[test]
+fn a_store_can_be_opened_on_a_full_disk() {
+    run(async {
+        let disk = SimDisk::new();
+        let store = open_disk(&disk).unwrap();
+        let mut told = done(&store, &Stored::default(), &[swap("t/a/key", "value")]).await;
+        drop(store);
+        disk.trouble(|trouble| trouble.room = Some(40)); // some names, and hardly any bytes
+        for _ in 0..2 {
+            let store = open_disk(&disk).unwrap();
+            let refused = swap("t/a/other", "value").act(&store, &told).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Full, "{refused}");
+            disk.trouble(|trouble| trouble.room = Some(40));
+            check_cuts(&disk, &told).await;
+        }
+        disk.trouble(|trouble| trouble.room = None);
+        told = busy(&open_disk(&disk).unwrap(), &told).await;
+        check_cuts(&disk, &told).await;
+    });
+}
