@@ -150,7 +150,7 @@ pub(super) fn store_over(volume: &Volume, epoch: u64) -> Result<()> {
     volume.replace(&volume.layout.epochs_over(), format!("{epoch}\n").as_bytes())
 }
 
-fn read_epoch(volume: &Volume, file: &dyn DiskFile) -> Result<u64> {
+pub(super) fn read_epoch(volume: &Volume, file: &dyn DiskFile) -> Result<u64> {
     let mut number = [0; 8];
     let read = file.read_at(&mut number, 0);
     read.map_err(|error| failed("read", &volume.layout.epoch(), error))?;

@@ -11,7 +11,7 @@ use orlop_backend::{Error, ErrorKind, Key, Result};
 use super::Journal;
 use super::batch::{Stamp, batches, entries};
 use super::checkpoint::{
-    checkpoint, open_numbers, open_shared, read_over, store_over, write_epoch,
+    checkpoint, open_numbers, open_shared, read_epoch, read_over, store_over, write_epoch,
 };
 use super::halves::Halves;
 use crate::blocking::Wait;
@@ -47,7 +47,11 @@ impl Journal {
             }
         }
         let halves = Halves::make(volume, volume.random_id()?.to_string())?;
-        drop(recovering); // now that others see that this process is alive
+        // From here on others see that this process is alive. Who has not seen it, and makes again
+        // what those said who have died since, must be done before this one changes anything.
+        if recovering.take().is_none() {
+            drop(volume.lock(&volume.layout.recovery_lock(), LockMode::Shared)?);
+        }
         Ok(Self::new(halves, epoch, open_numbers(volume)?))
     }
 }
@@ -79,6 +83,8 @@ fn look(volume: &Volume) -> Result<(Vec<String>, bool)> {
 /// Makes again what may not have come through, in whatever order it was made; whether the journals
 /// have done their duty.
 fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<bool> {
+    // Somebody may be ending an epoch who opened the store when one was alive who has died since.
+    let _checkpoint = volume.lock(&volume.layout.checkpoint_lock(), LockMode::Exclusive)?;
     let over = read_over(volume)?;
     let (mut last, mut newest) = (BTreeMap::new(), over);
     for name in dead {
@@ -113,7 +119,9 @@ fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<boo
             stored => stored?,
         }
     }
-    write_epoch(volume, epoch, newest + 1)?;
+    // After a power cut it may be any number. One that is too great does no harm.
+    let present = Some(read_epoch(volume, epoch)?).filter(|present| *present < EPOCH_MAX);
+    write_epoch(volume, epoch, newest.max(present.unwrap_or_default()) + 1)?;
     Ok(is_over)
 }
 
@@ -135,3 +143,6 @@ fn remove(volume: &Volume, name: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// There are fewer epochs.
+const EPOCH_MAX: u64 = 1 << 48;
