@@ -48,8 +48,8 @@ impl Change<'_> {
 }
 
 impl Volume {
-    /// Makes changes of keys that are locked, all of them with one sync. If it fails none of them
-    /// is made, or the volume takes no more writes.
+    /// Makes changes of keys that are locked, all of them with one sync. If it fails, some may be
+    /// made, now or late: whoever must know reads again.
     pub(crate) fn make(&self, locks: KeyLocks, changes: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
         // Contents before the epoch: one that is over has synced what may get its name later.

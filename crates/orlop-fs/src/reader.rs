@@ -15,7 +15,7 @@ use orlop_backend::{ByteStream, Error, ErrorKind, ExtentId, Result};
 
 use crate::blocking::{Wait, reading};
 use crate::disk::DiskFile;
-use crate::volume::{Volume, failed, found};
+use crate::volume::{Volume, failed};
 
 /// A range of an open extent.
 #[derive(Debug)]
@@ -37,17 +37,8 @@ impl Volume {
         id: ExtentId,
         wait: Wait,
     ) -> Result<Option<(Box<dyn DiskFile>, u64)>> {
-        let path = self.layout.extent(id);
-        let read = |error| failed("read", &path, error);
-        let opened = match wait {
-            Wait::Never => self.disk.open_cached(&path),
-            Wait::Long => self.disk.open_read(&path),
-        };
-        let Some(file) = found(opened).map_err(read)? else {
-            return Ok(None);
-        };
-        let len = file.metadata().map_err(read)?.len;
-        Ok(Some((file, len)))
+        let opened = self.open_to_read(&self.layout.extent(id), wait)?;
+        Ok(opened.map(|(file, metadata)| (file, metadata.len)))
     }
 }
 

@@ -127,16 +127,11 @@ impl Volume {
     /// Whatever is found is durable: it has its name only after the journal has it.
     pub(crate) fn read_raw(&self, key: &Key, wait: Wait) -> Result<Option<(Bytes, SystemTime)>> {
         let path = self.layout.record(key);
-        let read = |error| failed("read", &path, error);
-        let opened = match wait {
-            Wait::Never => self.disk.open_cached(&path),
-            Wait::Long => self.disk.open_read(&path),
-        };
-        let Some(file) = found(opened).map_err(read)? else {
+        let Some((file, metadata)) = self.open_to_read(&path, wait)? else {
             return Ok(None);
         };
-        let metadata = file.metadata().map_err(read)?;
-        let stored = read_whole(&*file, metadata.len, wait).map_err(read)?;
+        let stored = read_whole(&*file, metadata.len, wait);
+        let stored = stored.map_err(|error| failed("read", &path, error))?;
         Ok(Some((stored, metadata.modified)))
     }
 

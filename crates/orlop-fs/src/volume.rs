@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use orlop_backend::{Entropy, Error, ErrorKind, RandomId, Result};
 
+use crate::blocking::Wait;
 use crate::dirs::DurableDirs;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Metadata};
 use crate::journal::Journal;
 use crate::layout::{Layout, parent};
 
@@ -109,6 +110,24 @@ impl Volume {
             return Err(Error::new(ErrorKind::Stopped, message));
         }
         Ok(())
+    }
+
+    /// Opens a file of ours for reading; `None` if it is not there.
+    pub(crate) fn open_to_read(
+        &self,
+        path: &Path,
+        wait: Wait,
+    ) -> Result<Option<(Box<dyn DiskFile>, Metadata)>> {
+        let read = |error| failed("read", path, error);
+        let opened = match wait {
+            Wait::Never => self.disk.open_cached(path),
+            Wait::Long => self.disk.open_read(path),
+        };
+        let Some(file) = found(opened).map_err(read)? else {
+            return Ok(None);
+        };
+        let metadata = file.metadata().map_err(read)?;
+        Ok(Some((file, metadata)))
     }
 
     /// Puts `bytes` under `path` in one step: a crash leaves the old file or the new one.

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use orlop_backend::{Checkpoint, Claim, Environment, ErrorKind, Expected, Key, Swap};
 use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
@@ -27,6 +29,9 @@ struct AccountingDisk {
     account: Arc<Mutex<Account>>,
     syncs_fail: Arc<AtomicBool>,
     is_full: Arc<AtomicBool>,
+    /// How many syncs there were, and whether each takes a while.
+    syncs: Arc<AtomicUsize>,
+    is_slow: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -47,6 +52,10 @@ impl AccountingDisk {
     }
 
     fn check_sync(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        if self.is_slow.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(3));
+        }
         if self.syncs_fail.load(Ordering::Relaxed) {
             return Err(io::Error::other("the disk is broken"));
         }
@@ -66,9 +75,7 @@ impl AccountingDisk {
             assert!(contents.is_empty(), "{what}: contents at risk: {contents:?}");
         });
     }
-}
 
-impl AccountingDisk {
     /// What anybody can see must be in the journal, and that must be durable.
     fn check_seen(&self, path: &Path) {
         if path.starts_with(self.root.join("records")) && !path.iter().any(|name| name == ".names")
@@ -392,3 +399,45 @@ async fn a_store_whose_directory_went_away_says_so() {
     let error = store.records.mark(&[key("m")]).await;
     assert_eq!(error.expect_err("gone").kind(), ErrorKind::Unavailable);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_alone_takes_one_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    let swap = records.swap(&key("first"), Expected::Absent, "value".into()).await;
+    assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let flushes = || disk.syncs.load(Ordering::Relaxed) - before;
+    // In directories that are new, and not the last ones that the first half has room for.
+    let swap = records.swap(&key("t"), Expected::Absent, "one".into()).await.expect("stored");
+    let Swap::Stored(version) = swap else { panic!("nobody else writes") };
+    assert_eq!(flushes(), 1, "a new record");
+    records.mark(&[key("m1"), key("m2"), key("m3")]).await.expect("marked");
+    assert_eq!(flushes(), 2, "three markers");
+    let _ = records.remove(&key("t"), &version).await.expect("removed");
+    assert_eq!(flushes(), 3, "a removed record");
+    records.get(&key("first")).await.expect("readable").expect("it is there");
+    assert_eq!(flushes(), 3, "a read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_made_at_a_moment_share_a_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    disk.is_slow.store(true, Ordering::Relaxed);
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let changes = (0..CHANGES).map(|n| {
+        let records = store.records.clone();
+        tokio::spawn(async move {
+            let swap = records.swap(&key(&n.to_string()), Expected::Absent, "value".into()).await;
+            assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.expect("no panic");
+    }
+    let flushes = disk.syncs.load(Ordering::Relaxed) - before;
+    assert!(flushes < CHANGES / 4, "{flushes} flushes for {CHANGES} changes");
+}
+
+const CHANGES: usize = 200;

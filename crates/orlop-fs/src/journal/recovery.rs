@@ -127,12 +127,11 @@ fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<boo
 
 fn read_half(volume: &Volume, name: &str, number: usize) -> Result<Vec<u8>> {
     let path = volume.layout.journal(name, number);
-    let read = |error| failed("read", &path, error);
-    let Some(file) = found(volume.disk.open_read(&path)).map_err(read)? else {
+    let Some((file, metadata)) = volume.open_to_read(&path, Wait::Long)? else {
         return Ok(Vec::new());
     };
-    let len = file.metadata().map_err(read)?.len;
-    Ok(read_whole(&*file, len, Wait::Long).map_err(read)?.into())
+    let half = read_whole(&*file, metadata.len, Wait::Long);
+    Ok(half.map_err(|error| failed("read", &path, error))?.into())
 }
 
 /// Not synced: one that a power cut brings back says nothing that counts.
