@@ -44,4 +44,4 @@ pub use extents::{
 };
 pub use key::{Key, Prefix};
 pub use random_id::RandomId;
-pub use records::{Entry, Expected, Record, Records, Removal, Swap, Version};
+pub use records::{Change, Changed, Entry, Expected, Record, Records, Removal, Swap, Version};

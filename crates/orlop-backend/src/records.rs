@@ -56,6 +56,35 @@ pub trait Records: Debug + Send + Sync {
     /// ([`Version::has_echo`]) may come back.
     async fn clear(&self, keys: &[Key]) -> Result<()>;
 
+    /// Makes changes of different keys one after the other, all of them with one durable barrier
+    /// where the store has one, up to the first swap that finds another record than it expects:
+    /// what is before that one is made then, and nothing of what is behind it.
+    ///
+    /// If it fails with an error, each of the changes is like a call that failed: it may have been
+    /// made, or may still be.
+    async fn change_all(&self, changes: Vec<Change>) -> Result<Changed> {
+        let (mut versions, mut marks) = (Vec::new(), Vec::new());
+        for (at, change) in changes.into_iter().enumerate() {
+            match change {
+                Change::Mark(key) => marks.push(key),
+                Change::Swap { key, expected, value } => {
+                    if !marks.is_empty() {
+                        self.mark(&std::mem::take(&mut marks)).await?;
+                    }
+                    let expected = expected.as_ref().map_or(Expected::Absent, Expected::Version);
+                    match self.swap(&key, expected, value).await? {
+                        Swap::Stored(version) => versions.push(version),
+                        Swap::Conflict => return Ok(Changed::Conflict { at }),
+                    }
+                }
+            }
+        }
+        if !marks.is_empty() {
+            self.mark(&marks).await?;
+        }
+        Ok(Changed::All(versions))
+    }
+
     /// The records and markers whose key is `prefix` and one more segment, in ascending order of
     /// its bytes, from the first that is greater than `after` (which need not exist, nor be a
     /// valid segment). What the first n cost does not depend on how many there are.
@@ -135,6 +164,47 @@ pub enum Swap {
     Stored(Version),
     /// The record is not as expected. Nothing was stored.
     Conflict,
+}
+
+/// One of the changes of [`Records::change_all`].
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_enums)] // every backend makes them all
+pub enum Change {
+    /// What [`Records::swap`] does.
+    Swap {
+        /// The record's key.
+        key: Key,
+        /// The version that is replaced; `None` if there must be no record.
+        expected: Option<Version>,
+        /// What is to be stored.
+        value: Bytes,
+    },
+    /// What [`Records::mark`] does.
+    Mark(Key),
+}
+
+impl Change {
+    /// What it changes.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Swap { key, .. } | Self::Mark(key) => key,
+        }
+    }
+}
+
+/// The outcome of [`Records::change_all`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "what is behind a conflict was not changed"]
+#[allow(clippy::exhaustive_enums)] // the contract has these two answers
+pub enum Changed {
+    /// All changes are made; these are the versions of what was swapped, in their order.
+    All(Vec<Version>),
+    /// The swap at this place found another record than it expects. What is before it is made,
+    /// and nothing else.
+    Conflict {
+        /// Its place among the changes.
+        at: usize,
+    },
 }
 
 /// The outcome of [`Records::remove`].

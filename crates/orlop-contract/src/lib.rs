@@ -78,6 +78,8 @@ macro_rules! contract {
             removing_needs_the_newest_version
             a_version_never_comes_back
             markers_are_made_once_and_cleared_once
+            changes_are_made_up_to_a_conflict
+            who_loses_the_first_change_makes_no_other
             a_list_is_ordered_by_bytes
             a_list_goes_on_after_any_text
             a_list_sees_nothing_beside_its_prefix

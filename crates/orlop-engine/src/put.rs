@@ -1,6 +1,5 @@
 //! Pushing manifests.
 
-use futures::future::try_join;
 use orlop_backend::{Key, RandomId, Swap};
 use orlop_oci::{Descriptor, Digest, Manifest};
 
@@ -115,8 +114,7 @@ impl Repository {
         edges.extend(self.tag_edges(digest, incarnation, tags)?);
         // Before the act: a push that dies must leave something that leads to its edges, and to
         // a manifest that never got its tag.
-        let announced = self.announce_push(digest, incarnation, targets);
-        let (candidate, ()) = try_join(announced, store.mark(&edges)).await?;
+        let candidate = self.announce_push(digest, incarnation, targets, &edges).await?;
         let policy = put.references.unwrap_or(self.shared.options.references);
         let resolved = match self.check_references(manifest, policy).await {
             Ok(sessions) => sessions,

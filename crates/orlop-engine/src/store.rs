@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{
-    Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected, ExtentId, Key,
-    RandomId, Removal, Swap, Version,
+    Change, Changed, Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected,
+    ExtentId, Key, RandomId, Removal, Swap, Version,
 };
 
 use crate::{Result, layout};
@@ -52,11 +52,12 @@ impl Store {
         state: &T,
     ) -> Result<Swap> {
         let expected = expected.map_or(Expected::Absent, Expected::Version);
-        let value = state.encode().map_err(|reason| {
-            let message = format!("record {key} cannot be stored: {reason}");
-            BackendError::new(BackendErrorKind::Misuse, message)
-        })?;
-        Ok(self.environment.records.swap(key, expected, value).await?)
+        Ok(self.environment.records.swap(key, expected, encode(key, state)?).await?)
+    }
+
+    /// Makes changes in order, up to the first that conflicts.
+    pub(crate) async fn change_all(&self, changes: Vec<Change>) -> Result<Changed> {
+        Ok(self.environment.records.change_all(changes).await?)
     }
 
     /// Stores `state` in place of bytes that cannot be read, if they are still these.
@@ -66,11 +67,7 @@ impl Store {
         found: &Bytes,
         state: &T,
     ) -> Result<Swap> {
-        let value = state.encode().map_err(|reason| {
-            let message = format!("record {key} cannot be stored: {reason}");
-            BackendError::new(BackendErrorKind::Misuse, message)
-        })?;
-        Ok(self.environment.records.swap_raw(key, found, value).await?)
+        Ok(self.environment.records.swap_raw(key, found, encode(key, state)?).await?)
     }
 
     pub(crate) async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
@@ -104,4 +101,21 @@ impl Store {
     pub(crate) fn random_id(&self) -> Result<RandomId> {
         Ok(self.environment.entropy.random_id()?)
     }
+}
+
+/// The swap of [`Store::swap`], as one of several changes.
+pub(crate) fn swapping<T: State>(
+    key: &Key,
+    expected: Option<&Version>,
+    state: &T,
+) -> Result<Change> {
+    let value = encode(key, state)?;
+    Ok(Change::Swap { key: key.clone(), expected: expected.cloned(), value })
+}
+
+fn encode<T: State>(key: &Key, state: &T) -> Result<Bytes> {
+    Ok(state.encode().map_err(|reason| {
+        let message = format!("record {key} cannot be stored: {reason}");
+        BackendError::new(BackendErrorKind::Misuse, message)
+    })?)
 }

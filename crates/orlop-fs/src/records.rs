@@ -9,15 +9,14 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal, Result, Swap, Version,
-    envelope,
+    Change as Request, Changed, Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal,
+    Result, Swap, Version, envelope,
 };
 
 use crate::blocking::{Wait, blocking, reading};
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
-use crate::locks::KeyLocks;
 use crate::names::Names;
 use crate::volume::{Volume, failed, found};
 
@@ -51,12 +50,21 @@ impl Records for FsRecords {
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
-        let (volume, key) = (self.volume.clone(), key.clone());
+        let key = key.clone();
         let expected = match expected {
             Expected::Absent => None,
             Expected::Version(version) => Some(version.clone()),
         };
-        blocking(move || volume.swap_record(&key, expected.as_ref(), &value)).await
+        let changed = self.change_all(vec![Request::Swap { key, expected, value }]).await?;
+        Ok(match changed {
+            Changed::All(mut versions) => versions.pop().map_or(Swap::Conflict, Swap::Stored),
+            Changed::Conflict { .. } => Swap::Conflict,
+        })
+    }
+
+    async fn change_all(&self, changes: Vec<Request>) -> Result<Changed> {
+        let volume = self.volume.clone();
+        blocking(move || volume.change_all(&changes)).await
     }
 
     async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
@@ -65,8 +73,7 @@ impl Records for FsRecords {
     }
 
     async fn mark(&self, keys: &[Key]) -> Result<()> {
-        let (volume, keys) = (self.volume.clone(), keys.to_vec());
-        blocking(move || volume.mark(&keys)).await
+        self.change_all(keys.iter().cloned().map(Request::Mark).collect()).await.map(drop)
     }
 
     async fn clear(&self, keys: &[Key]) -> Result<()> {
@@ -135,36 +142,55 @@ impl Volume {
         Ok(Some((stored, metadata.modified)))
     }
 
-    fn swap_record(&self, key: &Key, expected: Option<&Version>, value: &[u8]) -> Result<Swap> {
-        self.check_writable()?;
-        let locks = self.lock_keys(std::slice::from_ref(key))?;
-        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
-        if current.as_ref() != expected {
-            return Ok(Swap::Conflict);
-        }
-        self.store(locks, key, if current.is_some() { Becomes::Other } else { Becomes::New }, value)
-    }
-
     fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let locks = self.lock_keys(std::slice::from_ref(key))?;
         if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
-        self.store(locks, key, Becomes::Other, value)
-    }
-
-    fn store(
-        &self,
-        locks: KeyLocks,
-        key: &Key,
-        becomes: impl FnOnce(Bytes) -> Becomes,
-        value: &[u8],
-    ) -> Result<Swap> {
         let revision = self.random_id()?;
-        let becomes = becomes(envelope::seal(key, revision, value));
+        let becomes = Becomes::Other(envelope::seal(key, revision, value));
         self.make(locks, &[Change { key, becomes }])?;
         Ok(Swap::Stored(version(revision)))
+    }
+
+    /// Those of one chunk with one sync.
+    fn change_all(&self, requests: &[Request]) -> Result<Changed> {
+        self.check_writable()?;
+        let mut versions = Vec::new();
+        for (chunk, requests) in requests.chunks(CHANGES_AT_ONCE).enumerate() {
+            let keys: Vec<_> = requests.iter().map(|request| request.key().clone()).collect();
+            let locks = self.lock_keys(&keys)?;
+            let mut changes = Vec::with_capacity(requests.len());
+            for (request, key) in requests.iter().zip(&keys) {
+                let Some((becomes, revision)) = self.check(request)? else { break };
+                versions.extend(revision.map(version));
+                changes.push(Change { key, becomes });
+            }
+            if !changes.is_empty() {
+                self.make(locks, &changes)?;
+            }
+            if changes.len() < requests.len() {
+                return Ok(Changed::Conflict { at: chunk * CHANGES_AT_ONCE + changes.len() });
+            }
+        }
+        Ok(Changed::All(versions))
+    }
+
+    /// What a change makes of its key, which is locked, and the revision of a record; `None` if
+    /// there is another record than it expects.
+    fn check(&self, request: &Request) -> Result<Option<(Becomes, Option<RandomId>)>> {
+        let Request::Swap { key, expected, value } = request else {
+            return Ok(Some((Becomes::Marked, None)));
+        };
+        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
+        if current != *expected {
+            return Ok(None);
+        }
+        let revision = self.random_id()?;
+        let sealed = envelope::seal(key, revision, value);
+        let becomes = if current.is_some() { Becomes::Other } else { Becomes::New }(sealed);
+        Ok(Some((becomes, Some(revision))))
     }
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
@@ -178,22 +204,12 @@ impl Volume {
         Ok(Removal::Removed)
     }
 
-    fn mark(&self, keys: &[Key]) -> Result<()> {
-        self.make_all(keys, || Becomes::Marked)
-    }
-
     fn clear(&self, keys: &[Key]) -> Result<()> {
-        self.make_all(keys, || Becomes::Gone)
-    }
-
-    fn make_all(&self, keys: &[Key], becomes: impl Fn() -> Becomes) -> Result<()> {
         self.check_writable()?;
-        // Locks are open files, of which a process may have a thousand.
         for keys in keys.chunks(CHANGES_AT_ONCE) {
             let locks = self.lock_keys(keys)?;
-            let changes: Vec<_> =
-                keys.iter().map(|key| Change { key, becomes: becomes() }).collect();
-            self.make(locks, &changes)?;
+            let gone = |key| Change { key, becomes: Becomes::Gone };
+            self.make(locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -267,6 +283,7 @@ pub(crate) fn read_whole(file: &dyn DiskFile, len: u64, wait: Wait) -> io::Resul
     Ok(bytes.into())
 }
 
+/// Locks are open files, of which a process may have a thousand.
 const CHANGES_AT_ONCE: usize = 16;
 
 /// Entries read at a time.

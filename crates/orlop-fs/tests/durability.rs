@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use orlop_backend::{Checkpoint, Claim, Environment, ErrorKind, Expected, Key, Swap};
+use bytes::Bytes;
+use orlop_backend::{
+    Change, Changed, Checkpoint, Claim, Environment, ErrorKind, Expected, Key, Swap,
+};
 use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
 use orlop_fs::{FsOptions, open_on};
 
@@ -419,6 +422,19 @@ async fn a_change_alone_takes_one_flush() {
     assert_eq!(flushes(), 3, "a removed record");
     records.get(&key("first")).await.expect("readable").expect("it is there");
     assert_eq!(flushes(), 3, "a read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_made_in_one_call_take_one_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    records.mark(&[key("first")]).await.expect("marked");
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let swap =
+        |name| Change::Swap { key: key(name), expected: None, value: Bytes::from_static(b"v") };
+    let changes = vec![swap("u"), Change::Mark(key("m")), swap("v")];
+    assert!(matches!(records.change_all(changes).await.expect("stored"), Changed::All(_)));
+    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
