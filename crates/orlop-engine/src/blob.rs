@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::Bytes;
 use orlop_backend::{ByteStream, ExtentId, FileRange};
 use orlop_oci::{Descriptor, Digest, MediaType};
 
@@ -38,6 +39,7 @@ pub struct Blob {
     repository: Repository,
     descriptor: Descriptor,
     extent: ExtentId,
+    inline: Option<Bytes>,
 }
 
 impl Repository {
@@ -74,7 +76,8 @@ impl Repository {
 
     fn blob_in(&self, digest: &Digest, state: &BlobState) -> Option<Blob> {
         let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, state.size);
-        state.extent().map(|extent| Blob { repository: self.clone(), descriptor, extent })
+        let (repository, inline) = (self.clone(), state.inline.clone());
+        state.extent().map(|extent| Blob { repository, descriptor, extent, inline })
     }
 
     /// Whether a blob is visible here: pushed here first, or linked. A link names the extent, so
@@ -98,18 +101,22 @@ impl Blob {
     }
 
     /// A URL from which whoever has it can read the blob until `ttl` is over, without passing
-    /// through this process; `None` on a store that has none to give for it. Then read it.
+    /// through this process; `None` on a store that has none to give for it, and for a blob that
+    /// is so small that this process has it already. Then read it.
     ///
     /// The URL needs no further right, so give it only to who may pull. If the blob is deleted
     /// meanwhile, it ends too.
     pub async fn presign(&self, ttl: Duration) -> Result<Option<String>> {
+        if self.inline.is_some() {
+            return Ok(None);
+        }
         let extents = &self.repository.store().environment.extents;
         Ok(extents.presign(self.extent, ttl).await?)
     }
 
     /// The file in which a range of its bytes lies, for who sends it with the operating system's
-    /// help (`sendfile`) instead of reading it; `None` on a store without files, and if the blob was
-    /// deleted meanwhile. Then read it.
+    /// help (`sendfile`) instead of reading it; `None` on a store without files, for a blob that is
+    /// so small that this process has it already, and if it was deleted meanwhile. Then read it.
     ///
     /// The range that is given back is that in the file; it is cut at the end of the blob.
     ///
@@ -125,6 +132,9 @@ impl Blob {
     /// # Ok(()) }
     /// ```
     pub async fn file(&self, range: Range<u64>) -> Result<Option<FileRange>> {
+        if self.inline.is_some() {
+            return Ok(None);
+        }
         let extents = &self.repository.store().environment.extents;
         Ok(extents.file(self.extent, range).await?)
     }
@@ -134,14 +144,14 @@ impl Blob {
     ///
     /// If the blob is deleted meanwhile, the stream may end with an error, never with other bytes.
     pub async fn read(&self, range: Range<u64>) -> Result<ByteStream> {
-        let extents = &self.repository.store().environment.extents;
-        if let Some(bytes) = extents.read(self.extent, range.clone()).await? {
+        let store = self.repository.store();
+        if let Some(bytes) = store.read(self.extent, self.inline.as_ref(), range.clone()).await? {
             return Ok(bytes);
         }
         // The blob may have been deleted and pushed again since the record was read.
         let digest = &self.descriptor.digest;
         if let Some(now) = self.repository.blob(digest).await?
-            && let Some(bytes) = extents.read(now.extent, range).await?
+            && let Some(bytes) = store.read(now.extent, now.inline.as_ref(), range).await?
         {
             return Ok(bytes);
         }

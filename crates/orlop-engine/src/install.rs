@@ -1,18 +1,30 @@
 //! The moment at which an upload becomes a blob: one swap of the blob's record.
 
-use orlop_backend::{ExtentId, Swap};
+use bytes::Bytes;
+use orlop_backend::{Changed, ExtentId, Key, Swap, Version};
 use orlop_oci::{Descriptor, MediaType, Verified};
 
 use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository};
-use crate::state::{BlobState, Link};
-use crate::store::Stored;
-use crate::upload::given_up;
+use crate::state::{BlobState, Link, Session};
+use crate::store::{Stored, swapping};
+use crate::upload::{given_up, overtaken};
 use crate::{Error, ErrorKind, Result, layout};
 
+/// An upload that has all its bytes.
+pub(crate) struct Complete {
+    pub(crate) verified: Verified,
+    pub(crate) extent: ExtentId,
+    /// The bytes, if they are not in the extent.
+    pub(crate) inline: Option<Bytes>,
+    /// The session as it is to be stored before the blob is, in place of this version, or for the
+    /// first time; `None` when that is done.
+    pub(crate) unsealed: Option<(Session, Option<Version>)>,
+}
+
 impl Repository {
-    /// Makes a sealed extent the bytes of the blob that it was verified to be, or drops it if
-    /// the blob has bytes already.
+    /// Makes an upload the bytes of the blob that it was verified to be, or drops it if the blob
+    /// has bytes already.
     ///
     /// **An extent is installed at most once**: one attempt, whatever its outcome. If it fails
     /// with an error it may still succeed later, so nothing is tidied up then; if it lost, what
@@ -24,11 +36,11 @@ impl Repository {
     /// blob's bytes, though its record says so; one that is quarantined need not be named.
     pub(crate) async fn install(
         &self,
-        verified: Verified,
-        extent: ExtentId,
+        mut upload: Complete,
         mut current: Option<Stored<BlobState>>,
         bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
+        let (verified, extent) = (upload.verified, upload.extent);
         let digest = *verified.digest();
         let key = layout::blob(&digest)?;
         if current.as_ref().is_some_and(|blob| blob.state.extent().is_some()) {
@@ -41,8 +53,11 @@ impl Repository {
                 // Ours: a swap can win and still be told that it lost.
                 Some(own) if own == extent => return Ok(descriptor(&verified)),
                 Some(_) => {
+                    if upload.has_session() {
+                        self.seal(&mut upload).await?;
+                    }
                     if let Some(current) = current
-                        && self.adopt(&verified, current, extent, has_links).await?
+                        && self.adopt(&upload, current, has_links).await?
                     {
                         return Ok(descriptor(&verified));
                     }
@@ -58,16 +73,16 @@ impl Repository {
                         self.discard_upload(extent).await?;
                         return Err(given_up(extent));
                     }
+                    if state.kept().is_some() {
+                        self.seal(&mut upload).await?; // it leads to the links that come now
+                    }
                     has_links = self.inherit(&state, extent).await?;
                     attempted = true;
-                    let replaced = state.clone();
-                    let state = state.installed(extent, verified.size(), self.name.clone());
-                    match self.store().swap(&key, version.as_ref(), &state).await? {
-                        Swap::Stored(_) => {
-                            self.inherit(&replaced, extent).await?;
-                            return Ok(descriptor(&verified));
-                        }
-                        Swap::Conflict => {}
+                    let (replaced, inline) = (state.clone(), upload.inline.clone());
+                    let state = state.installed(extent, inline, verified.size(), self.name.clone());
+                    if self.swap_in(&mut upload, &key, version, &state).await? {
+                        self.inherit(&replaced, extent).await?;
+                        return Ok(descriptor(&verified));
                     }
                 }
             }
@@ -77,16 +92,49 @@ impl Repository {
         Err(Error::new(ErrorKind::Unavailable, message))
     }
 
-    /// Makes the blob that is there already visible in this repository, and drops the extent that
-    /// was uploaded beside it. `false` if the blob changed meanwhile.
+    /// Stores the session, unless that is done, and then the blob's record: the session leads a
+    /// collector to the blob. `false` if the record is another one by now.
+    async fn swap_in(
+        &self,
+        upload: &mut Complete,
+        key: &Key,
+        expected: Option<Version>,
+        blob: &BlobState,
+    ) -> Result<bool> {
+        let blob = swapping(key, expected.as_ref(), blob)?;
+        let Some((session, version)) = upload.unsealed.take() else {
+            return Ok(matches!(self.store().change_all(vec![blob]).await?, Changed::All(_)));
+        };
+        let session = swapping(&layout::upload(upload.extent)?, version.as_ref(), &session)?;
+        match self.store().change_all(vec![session, blob]).await? {
+            Changed::All(_) => Ok(true),
+            Changed::Conflict { at: 0 } => Err(overtaken(self, upload.extent)),
+            Changed::Conflict { .. } => Ok(false),
+        }
+    }
+
+    /// Stores the session as that of an upload which takes no more bytes, unless that is done.
+    async fn seal(&self, upload: &mut Complete) -> Result<()> {
+        let Some((session, version)) = upload.unsealed.take() else {
+            return Ok(());
+        };
+        let key = layout::upload(upload.extent)?;
+        match self.store().swap(&key, version.as_ref(), &session).await? {
+            Swap::Stored(_) => Ok(()),
+            Swap::Conflict => Err(overtaken(self, upload.extent)),
+        }
+    }
+
+    /// Makes the blob that is there already visible in this repository, and drops what was
+    /// uploaded beside it. `false` if the blob changed meanwhile.
     async fn adopt(
         &self,
-        verified: &Verified,
+        upload: &Complete,
         current: Stored<BlobState>,
-        uploaded: ExtentId,
         has_links: bool,
     ) -> Result<bool> {
-        let held = self.relied_on(verified.digest(), current, Reliance::Lease).await?;
+        let uploaded = upload.extent;
+        let held = self.relied_on(upload.verified.digest(), current, Reliance::Lease).await?;
         let Some(blob) = held else {
             return Ok(false);
         };
@@ -94,7 +142,11 @@ impl Repository {
         if has_links {
             self.shared.store.clear(&self.shared.store.links(uploaded).await?).await?;
         }
-        self.discard_upload(uploaded).await?;
+        if upload.inline.is_none() {
+            self.discard_upload(uploaded).await?;
+        } else if upload.has_session() {
+            self.store().clear(&[layout::upload(uploaded)?]).await?;
+        }
         Ok(true)
     }
 
@@ -114,7 +166,7 @@ impl Repository {
         let Some(old) = replaced.kept() else {
             return Ok(false);
         };
-        let heir = replaced.clone().installed(extent, replaced.size, self.name.clone());
+        let heir = replaced.clone().installed(extent, None, replaced.size, self.name.clone());
         if let Some(home) = &replaced.home {
             self.sibling(home.clone()).link(&heir).await?;
         }
@@ -144,6 +196,13 @@ impl Repository {
     pub(crate) async fn discard_upload(&self, extent: ExtentId) -> Result<()> {
         self.store().environment.extents.delete(extent).await?;
         self.store().clear(&[layout::upload(extent)?]).await
+    }
+}
+
+impl Complete {
+    /// Whether its session is stored.
+    fn has_session(&self) -> bool {
+        !matches!(self.unsealed, Some((_, None)))
     }
 }
 

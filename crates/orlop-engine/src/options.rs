@@ -10,6 +10,10 @@ use orlop_oci::{Digest, Tag};
 pub struct Options {
     /// Largest manifest that is accepted, in bytes. The spec asks for 4 MiB at least.
     pub manifest_bytes_max: usize,
+    /// Largest blob whose bytes are kept in its record, in bytes: it takes one write less than one
+    /// that has an extent, and one read less. Whoever looks at the record reads them as well, so
+    /// more than some KiB are none the better for it. A store may hold blobs of other limits.
+    pub inline_bytes_max: usize,
     /// What a manifest may refer to that is not there, unless a call says otherwise.
     pub references: References,
     /// Whether tags, manifests and blobs can be deleted.
@@ -25,6 +29,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             manifest_bytes_max: 4 << 20,
+            inline_bytes_max: 16 << 10,
             references: References::Sparse,
             deletes: Deletes::Allowed,
             lease: LEASE,

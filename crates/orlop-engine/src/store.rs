@@ -1,12 +1,13 @@
 //! Typed access to records.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use orlop_backend::{
-    Change, Changed, Environment, Error as BackendError, ErrorKind as BackendErrorKind, Expected,
-    ExtentId, Key, RandomId, Removal, Swap, Version,
+    ByteStream, Change, Changed, Environment, Error as BackendError, ErrorKind as BackendErrorKind,
+    Expected, ExtentId, Key, RandomId, Removal, Swap, Version,
 };
 
 use crate::{Result, layout};
@@ -81,6 +82,23 @@ impl Store {
     /// Whether a marker is there.
     pub(crate) async fn is_marked(&self, key: &Key) -> Result<bool> {
         Ok(self.environment.records.raw(key).await?.is_some())
+    }
+
+    /// A range of a blob's bytes, cut at their end; `None` if they are gone.
+    pub(crate) async fn read(
+        &self,
+        extent: ExtentId,
+        inline: Option<&Bytes>,
+        range: Range<u64>,
+    ) -> orlop_backend::Result<Option<ByteStream>> {
+        let Some(inline) = inline else {
+            return self.environment.extents.read(extent, range).await;
+        };
+        let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(inline.len());
+        let (start, end) = (cut(range.start), cut(range.end));
+        let bytes = inline.slice(start.min(end)..end);
+        let pieces = (!bytes.is_empty()).then_some(Ok(bytes));
+        Ok(Some(stream::iter(pieces).boxed()))
     }
 
     /// The links to an extent.

@@ -1,14 +1,15 @@
 //! A blob on its way in.
 
-use bytes::Bytes;
-use futures::TryStreamExt;
+mod session;
+
+use bytes::{Bytes, BytesMut};
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
 
 use crate::hashing::Stream;
-use crate::repository::{ATTEMPTS, Repository};
+use crate::install::Complete;
+use crate::repository::Repository;
 use crate::state::{BlobState, Session, Stage};
-use crate::store::Stored;
 use crate::{Error, ErrorKind, Result, UploadId, layout};
 
 /// An upload session that this caller goes on with.
@@ -46,129 +47,18 @@ pub struct Upload {
     repository: Repository,
     extent: ExtentId,
     session: Session,
-    version: Version,
+    /// That of the session; `None` as long as it is not stored.
+    version: Option<Version>,
     hasher: Hasher,
-    /// Claimed with the first write.
+    /// All bytes, as long as they are few enough for a record; `None` when they are in the extent.
+    inline: Option<BytesMut>,
+    /// Claimed with the first bytes that go to the extent.
     appender: Option<Box<dyn Appender>>,
     /// Hashes beside those of other uploads of this process; since the first write.
     stream: Option<Stream>,
     /// Whether a write failed or was dropped in the middle: what was written is no longer what was
     /// hashed.
     is_torn: bool,
-}
-
-impl Repository {
-    /// Starts an upload. The session is durable when this returns.
-    ///
-    /// `algorithm` is the one that the digest is expected to have; committing with another one
-    /// costs one more reading of the bytes.
-    pub async fn begin_upload(&self, algorithm: Algorithm) -> Result<Upload> {
-        self.begin(algorithm, Stage::Open).await
-    }
-
-    /// Starts an upload whose digest is known already and that comes in one go: one step less at
-    /// the end. It cannot be taken up by another process.
-    pub async fn begin_upload_of(&self, digest: &Digest) -> Result<Upload> {
-        self.begin(digest.algorithm(), Stage::Sealed(*digest)).await
-    }
-
-    /// Takes up an upload where it was paused; `None` if this repository has no such upload.
-    ///
-    /// With `at`, fails with [`ErrorKind::RangeInvalid`] if that is not where the upload ends; it
-    /// stays as it is. Costs one read; to learn how far an upload has come, look at
-    /// [`Upload::offset`] and drop it.
-    pub async fn resume_upload(&self, id: &UploadId, at: Option<u64>) -> Result<Option<Upload>> {
-        let Some(Stored { state, version, .. }) =
-            self.store().get::<Session>(&layout::upload(id.0)?).await?
-        else {
-            return Ok(None);
-        };
-        if state.repository != self.name || state.stage != Stage::Open {
-            return Ok(None);
-        }
-        if let Some(at) = at.filter(|at| *at != state.offset) {
-            let offset = state.offset;
-            let message = format!("upload {id} goes on at byte {offset}, the chunk begins at {at}");
-            return Err(Error::new(ErrorKind::RangeInvalid, message));
-        }
-        let hasher = state.hasher().map_err(|invalid| {
-            let message = format!("upload {id} cannot go on: {invalid}");
-            Error::new(ErrorKind::Corrupt, message)
-        })?;
-        Ok(Some(Upload {
-            repository: self.clone(),
-            extent: id.0,
-            session: state,
-            version,
-            hasher,
-            appender: None,
-            stream: None,
-            is_torn: false,
-        }))
-    }
-
-    /// The blob that an upload has become: for a client whose answer got lost and who ends it once
-    /// more. `None` if this repository does not know of such an upload (any more), or if it has
-    /// become none.
-    pub async fn finished_upload(&self, id: &UploadId) -> Result<Option<Descriptor>> {
-        let session = self.store().get::<Session>(&layout::upload(id.0)?).await?;
-        let Some(Session { stage: Stage::Sealed(digest), repository, .. }) =
-            session.map(|session| session.state)
-        else {
-            return Ok(None);
-        };
-        if repository != self.name {
-            return Ok(None);
-        }
-        Ok(self.blob(&digest).await?.map(|blob| blob.descriptor().clone()))
-    }
-
-    async fn begin(&self, algorithm: Algorithm, stage: Stage) -> Result<Upload> {
-        let store = self.store();
-        for _ in 0..ATTEMPTS {
-            let extent = ExtentId::from(store.random_id()?);
-            let key = layout::upload(extent)?;
-            let session =
-                Session::new(self.name.clone(), stage, algorithm, store.environment.clock.now());
-            // Before any byte is stored, so that a collector finds what a crash leaves of them.
-            let Swap::Stored(version) = store.swap(&key, None, &session).await? else {
-                let message = format!("upload {extent} exists already, though its id is random");
-                return Err(Error::new(ErrorKind::Unavailable, message));
-            };
-            if version.has_echo() {
-                // It could begin once more when it is over, and write to an extent that is
-                // deleted. Nobody has been told this id yet.
-                let _ = store.remove(&key, &version).await?;
-                continue;
-            }
-            return Ok(Upload {
-                repository: self.clone(),
-                extent,
-                session,
-                version,
-                hasher: Hasher::new(algorithm),
-                appender: None,
-                stream: None,
-                is_torn: false,
-            });
-        }
-        let message = format!("an upload to {} cannot be begun: answers get lost", self.name);
-        Err(Error::new(ErrorKind::Unavailable, message))
-    }
-
-    /// Reads what was written, because the client named another algorithm at the end.
-    async fn hash_extent(&self, extent: ExtentId, algorithm: Algorithm) -> Result<Verified> {
-        let extents = &self.store().environment.extents;
-        let Some(mut bytes) = extents.read(extent, 0..u64::MAX).await? else {
-            let message = format!("upload {extent} was given up while it ended");
-            return Err(Error::new(ErrorKind::UploadUnknown, message));
-        };
-        let mut hasher = Hasher::new(algorithm);
-        while let Some(bytes) = bytes.try_next().await? {
-            hasher.update(&bytes);
-        }
-        Ok(hasher.finish())
-    }
 }
 
 impl Upload {
@@ -188,19 +78,27 @@ impl Upload {
     /// Fails with [`ErrorKind::UploadConflict`] if somebody else writes to this session. After an
     /// error the upload can be taken up again at its last pause.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        if !bytes.is_empty() {
-            self.check_whole()?;
-            self.claim().await?;
-            if let Some(appender) = &mut self.appender {
-                self.is_torn = true;
-                // The appender writes in the background while this thread hashes.
-                let written = appender.write(bytes.clone()).await;
-                self.unless_overtaken(written).await?;
-                let hashing = &self.repository.shared.hashing;
-                let stream = self.stream.get_or_insert_with(|| hashing.stream());
-                stream.update(&mut self.hasher, &bytes).await;
-                self.is_torn = false;
-            }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.check_whole()?;
+        if let Some(inline) = &mut self.inline
+            && inline.len() + bytes.len() <= self.repository.shared.options.inline_bytes_max
+        {
+            self.hasher.update(&bytes);
+            inline.extend_from_slice(&bytes);
+            return Ok(());
+        }
+        self.claim().await?;
+        if let Some(appender) = &mut self.appender {
+            self.is_torn = true;
+            // The appender writes in the background while this thread hashes.
+            let written = appender.write(bytes.clone()).await;
+            self.unless_overtaken(written).await?;
+            let hashing = &self.repository.shared.hashing;
+            let stream = self.stream.get_or_insert_with(|| hashing.stream());
+            stream.update(&mut self.hasher, &bytes).await;
+            self.is_torn = false;
         }
         Ok(())
     }
@@ -210,7 +108,12 @@ impl Upload {
     /// of what this caller wrote counts.
     pub async fn pause(mut self) -> Result<u64> {
         self.check_whole()?;
-        if let Some(appender) = &mut self.appender {
+        if let Some(inline) = &self.inline {
+            if self.session.offset < self.offset() {
+                self.session.advance_inline(&self.hasher, inline.clone().freeze());
+                self.store_session().await?;
+            }
+        } else if let Some(appender) = &mut self.appender {
             let checkpoint = appender.checkpoint().await;
             let checkpoint = self.unless_overtaken(checkpoint).await?;
             self.session.advance(&self.hasher, &checkpoint);
@@ -239,7 +142,9 @@ impl Upload {
         bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
         self.check_whole()?;
-        self.claim().await?;
+        if self.inline.is_none() {
+            self.claim().await?;
+        }
         if let Stage::Sealed(named) = self.session.stage
             && named != *claimed
         {
@@ -248,8 +153,7 @@ impl Upload {
             let message = format!("upload {} was begun for {named}, not {claimed}", self.id());
             return Err(Error::new(ErrorKind::DigestInvalid, message));
         }
-        let is_hashed = self.hasher.algorithm() == claimed.algorithm();
-        let hashed = is_hashed.then(|| self.hasher.clone().finish());
+        let hashed = self.hashed(claimed.algorithm());
         if let Some(verified) = hashed
             && let Err(error) = check_digest(claimed, verified)
         {
@@ -261,10 +165,20 @@ impl Upload {
         // Now, so that nothing is left between the last byte and the swap but the seal itself. If
         // the record changes meanwhile, the swap tells.
         let blob = self.repository.store().get::<BlobState>(&layout::blob(claimed)?).await?;
-        if self.session.stage == Stage::Open {
-            // Before the blob's record: a collector that finds this session abandoned must know
-            // which blob to look at, or it would delete bytes that are about to go live.
-            self.session.stage = Stage::Sealed(*claimed);
+        let is_open = self.session.stage == Stage::Open;
+        // Before the blob's record: a collector that finds this session abandoned must know which
+        // blob to look at, or it would delete bytes that are about to go live.
+        self.session.stage = Stage::Sealed(*claimed);
+        if let Some(verified) = hashed
+            && let Some(inline) = self.inline.take()
+        {
+            let unsealed =
+                (is_open || self.version.is_none()).then_some((self.session, self.version));
+            let inline = Some(inline.freeze());
+            let complete = Complete { verified, extent: self.extent, inline, unsealed };
+            return self.repository.install(complete, blob, bad).await;
+        }
+        if is_open {
             self.store_session().await?;
         }
         if let Some(appender) = self.appender.take() {
@@ -279,11 +193,27 @@ impl Upload {
             self.repository.discard_upload(self.extent).await?;
             return Err(error);
         }
-        self.repository.install(verified, self.extent, blob, bad).await
+        let complete = Complete { verified, extent: self.extent, inline: None, unsealed: None };
+        self.repository.install(complete, blob, bad).await
+    }
+
+    /// What the bytes were hashed to, if that was done with this algorithm or takes no reading.
+    fn hashed(&self, algorithm: Algorithm) -> Option<Verified> {
+        if self.hasher.algorithm() == algorithm {
+            return Some(self.hasher.clone().finish());
+        }
+        self.inline.as_ref().map(|inline| {
+            let mut hasher = Hasher::new(algorithm);
+            hasher.update(inline);
+            hasher.finish()
+        })
     }
 
     /// Gives the upload up, with all its bytes.
     pub async fn cancel(mut self) -> Result<()> {
+        if self.version.is_none() {
+            return Ok(()); // nobody knows of it
+        }
         self.session.stage = Stage::Aborted;
         // First: whoever still writes must not be able to finish after the bytes are gone.
         self.store_session().await?;
@@ -293,14 +223,21 @@ impl Upload {
     /// Deletes the bytes of a session that is not open, and then the session.
     async fn give_up(&mut self) -> Result<()> {
         self.appender = None;
+        if self.version.is_none() {
+            return Ok(());
+        }
         let store = self.repository.store();
         store.environment.extents.abandon(self.extent, &self.session.checkpoint()).await?;
         store.clear(&[layout::upload(self.extent)?]).await
     }
 
-    /// Claims the extent at the session's offset, once.
+    /// Claims the extent at the session's offset, once, and brings there what is inline.
     async fn claim(&mut self) -> Result<()> {
         if self.appender.is_none() {
+            if self.version.is_none() {
+                // Before any byte is stored, so that a collector finds what a crash leaves of them.
+                self.create_session().await?;
+            }
             let extents = &self.repository.store().environment.extents;
             let claim = extents.claim(self.extent, &self.session.checkpoint()).await;
             // The session may have gone on, or ended, between the time it was read and the claim.
@@ -309,7 +246,11 @@ impl Upload {
                 self.check_newest().await?;
             }
             let Claim::Granted(appender) = claim? else {
-                return Err(self.conflict("somebody else is writing to it"));
+                return Err(conflict(
+                    &self.repository,
+                    self.extent,
+                    "somebody else is writing to it",
+                ));
             };
             if appender.discards() && self.session.stage == Stage::Open {
                 // Somebody had written more, and was not answered when he stored how far he had
@@ -317,7 +258,13 @@ impl Upload {
                 // with the hash of others. From here on it cannot.
                 self.store_session().await?;
             }
-            self.appender = Some(appender);
+            let appender = self.appender.insert(appender);
+            if let Some(inline) = self.inline.take().filter(|inline| !inline.is_empty()) {
+                self.is_torn = true;
+                let written = appender.write(inline.freeze()).await;
+                self.unless_overtaken(written).await?;
+                self.is_torn = false;
+            }
         }
         Ok(())
     }
@@ -346,8 +293,8 @@ impl Upload {
             }
         }
         match store.get::<Session>(&layout::upload(self.extent)?).await? {
-            Some(current) if current.version == self.version => Ok(()),
-            Some(_) => Err(self.conflict("somebody else has gone on with it")),
+            Some(current) if self.version.as_ref() == Some(&current.version) => Ok(()),
+            Some(_) => Err(overtaken(&self.repository, self.extent)),
             None => Err(given_up(self.extent)),
         }
     }
@@ -363,18 +310,24 @@ impl Upload {
 
     async fn store_session(&mut self) -> Result<()> {
         let key = layout::upload(self.extent)?;
-        let swap = self.repository.store().swap(&key, Some(&self.version), &self.session).await?;
-        let Swap::Stored(version) = swap else {
-            return Err(self.conflict("somebody else has gone on with it"));
+        let store = self.repository.store();
+        let Swap::Stored(version) = store.swap(&key, self.version.as_ref(), &self.session).await?
+        else {
+            return Err(overtaken(&self.repository, self.extent));
         };
-        self.version = version;
+        self.version = Some(version);
         Ok(())
     }
+}
 
-    fn conflict(&self, what: &str) -> Error {
-        let message = format!("upload {} of {}: {what}", self.id(), self.repository.name());
-        Error::new(ErrorKind::UploadConflict, message)
-    }
+/// The error for an upload whose session is not as it was read.
+pub(crate) fn overtaken(repository: &Repository, extent: ExtentId) -> Error {
+    conflict(repository, extent, "somebody else has gone on with it")
+}
+
+fn conflict(repository: &Repository, extent: ExtentId, what: &str) -> Error {
+    let message = format!("upload {extent} of {}: {what}", repository.name());
+    Error::new(ErrorKind::UploadConflict, message)
 }
 
 /// The error for an upload that a collector took for one that nobody goes on with.

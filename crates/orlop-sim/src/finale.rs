@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{FutureExt, TryStreamExt};
-use orlop_backend::{ExtentState, Key, Prefix};
+use orlop_backend::{ExtentEntry, ExtentState, Key, Prefix};
 use orlop_engine::{CollectOptions, Fault, Inventory};
 
 use crate::actors::{EAGER, REPAIR, check_audit};
@@ -53,7 +53,9 @@ fn check_sound(world: &World) {
         sum.count += part.count;
         sum.bytes += part.bytes;
     }
-    if sum != inventory.extents {
+    let mut whole = inventory.extents;
+    whole += inventory.inline;
+    if sum != whole {
         world.stage.violate(format!("the inventory does not add up: {inventory:?}"));
     }
     if !second.faults.is_empty() || !second.is_sound() {
@@ -147,20 +149,29 @@ fn check_extents(world: &World, blobs: &BTreeSet<usize>) {
     let Some(Ok(extents)) = walk else {
         panic!("the store itself fails");
     };
-    let mut lens: Vec<Option<u64>> = extents
-        .iter()
-        .map(|extent| match extent.state {
-            ExtentState::Sealed { len } => Some(len),
-            ExtentState::Open => None,
-        })
-        .collect();
+    let of_extent = |extent: &ExtentEntry| match extent.state {
+        ExtentState::Sealed { len } => Some(len),
+        ExtentState::Open => None,
+    };
+    let inline = keys(world, "b").into_iter().filter_map(|key| inline_len(world, &key));
+    let mut lens: Vec<_> = extents.iter().map(of_extent).chain(inline.map(Some)).collect();
     let mut expected: Vec<Option<u64>> =
         blobs.iter().map(|blob| Some(CATALOG.blobs[*blob].bytes.len() as u64)).collect();
     lens.sort_unstable();
     expected.sort_unstable();
     if lens != expected {
-        world.stage.violate(format!("extents of {lens:?} bytes, expected {expected:?}"));
+        world.stage.violate(format!("blobs of {lens:?} bytes, expected {expected:?}"));
     }
+}
+
+/// How many bytes follow the line that a blob's record begins with.
+fn inline_len(world: &World, blob: &Key) -> Option<u64> {
+    let Some(Ok(record)) = world.store.records.get(blob).now_or_never() else {
+        panic!("the store itself fails");
+    };
+    let value = record?.value;
+    let line = value.iter().position(|byte| *byte == b'\n')?;
+    Some((value.len() - line - 1) as u64)
 }
 
 fn keys(world: &World, place: &str) -> Vec<Key> {

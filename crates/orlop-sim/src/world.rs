@@ -41,6 +41,7 @@ pub(crate) struct World {
 pub(crate) struct Server {
     pub(crate) process: Arc<Process>,
     environment: Environment,
+    options: Options,
     registry: OnceCell<Registry>,
     place: usize,
     life: usize,
@@ -90,7 +91,8 @@ impl World {
     fn start(&self, place: usize, life: usize) -> Rc<Server> {
         let process = Arc::new(Process::new(place, life));
         let environment = view(&self.shown, &self.stage, &process);
-        Rc::new(Server { process, environment, registry: OnceCell::new(), place, life })
+        let options = options(&self.stage);
+        Rc::new(Server { process, environment, options, registry: OnceCell::new(), place, life })
     }
 
     /// One of the servers that run.
@@ -120,7 +122,7 @@ impl World {
     ) -> Result<T> {
         let server = self.server();
         let doubtful = doubtful(server.environment.clone(), &self.stage);
-        let asked = async { work(&Registry::open(doubtful, options()).await?).await };
+        let asked = async { work(&Registry::open(doubtful, options(&self.stage)).await?).await };
         self.attend(&server, asked).await
     }
 
@@ -159,7 +161,7 @@ impl World {
 impl Server {
     async fn registry(&self) -> Result<&Registry> {
         if self.registry.get().is_none() {
-            let opened = Registry::open(self.environment.clone(), options()).await?;
+            let opened = Registry::open(self.environment.clone(), self.options).await?;
             let _ = self.registry.set(opened); // another request may have been faster
         }
         self.registry.get().ok_or_else(|| cut_off("it was not opened"))
@@ -173,15 +175,19 @@ pub(crate) fn repository_of(registry: &Registry, repository: usize) -> Repositor
 
 /// Opens a store whose calls take no time.
 fn open_now(store: &Environment) -> Registry {
-    let opened = Registry::open(store.clone(), options()).now_or_never();
+    let options = Options { lease: LEASE, ..Options::default() };
+    let opened = Registry::open(store.clone(), options).now_or_never();
     match opened {
         Some(Ok(registry)) => registry,
         other => panic!("the store cannot be opened: {other:?}"),
     }
 }
 
-fn options() -> Options {
-    Options { lease: LEASE, ..Options::default() }
+/// Those of a process: none, some or all of the catalog's blobs are so small that it keeps them in
+/// their records.
+fn options(stage: &Stage) -> Options {
+    let inline_bytes_max = [0, 6, 100][stage.dice.throw(3)];
+    Options { lease: LEASE, inline_bytes_max, ..Options::default() }
 }
 
 fn cut_off(why: &str) -> Error {

@@ -18,15 +18,19 @@ impl Auditor<'_> {
         };
         let mut has_session = false;
         for trash in &blob.state.trash {
-            let (found, is_named) = self.known().claim(trash.0);
+            let (found, is_named) = self.known().claim(trash.0, None);
             has_session |= is_named;
             if let Some(found) = found {
                 done.inventory.trash.add(found.len);
             }
         }
         let mut is_suspect = !blob.state.trash.is_empty();
+        let inline = blob.state.inline.as_ref().map(|inline| inline.len() as u64);
+        if let Some(inline) = inline {
+            done.inventory.inline.add(inline);
+        }
         if let Some(extent) = blob.state.extent() {
-            let (found, is_named) = self.known().claim(extent);
+            let (found, is_named) = self.known().claim(extent, inline);
             has_session |= is_named;
             if let Some(reason) = self.loss(&blob, key, extent, found).await? {
                 let needed = self.needed_by(digest).await?;
@@ -49,7 +53,7 @@ impl Auditor<'_> {
             is_suspect |= edges == Edges::None && self.is_old(&blob);
         }
         if let Some(extent) = blob.state.quarantined() {
-            let (found, is_named) = self.known().claim(extent);
+            let (found, is_named) = self.known().claim(extent, inline);
             has_session |= is_named;
             self.known().broken.insert(extent); // its links are needed when the bytes come back
             if let Some(found) = found {

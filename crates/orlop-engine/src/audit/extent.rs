@@ -75,7 +75,7 @@ impl Auditor<'_> {
         let mut known = self.known();
         match known.extents.get_mut(&extent) {
             Some(found) => found.links += 1,
-            None => known.dangling.push((extent, key.clone())),
+            None => known.dangling.entry(extent).or_default().push(key.clone()),
         }
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Auditor<'_> {
     /// are lost stay, because somebody may bring these back.
     pub(super) async fn dangling(&self, done: &mut Audited) -> Result<()> {
         let dangling = std::mem::take(&mut self.known().dangling);
-        for (extent, link) in dangling {
+        for (extent, links) in dangling {
             if self.known().broken.contains(&extent) || self.is_there(extent).await? {
                 continue;
             }
@@ -94,9 +94,11 @@ impl Auditor<'_> {
             }
             let is_repaired = self.options.repair && !done.is_blind;
             if is_repaired {
-                self.store().clear(&[link]).await?;
+                self.store().clear(&links).await?;
             }
-            done.fault(Fault::Link, is_repaired);
+            for _ in &links {
+                done.fault(Fault::Link, is_repaired);
+            }
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ pub(super) struct Known {
     /// How many of the sessions have become a blob.
     pub(super) installed: u64,
     pub(super) repositories: HashSet<RepositoryName>,
-    /// Links whose extent was not there.
-    pub(super) dangling: Vec<(ExtentId, Key)>,
+    /// Links whose extent was not there, as long as no blob is known that has its bytes inline.
+    pub(super) dangling: HashMap<ExtentId, Vec<Key>>,
     /// Extents that a blob has and that are not there.
     pub(super) broken: HashSet<ExtentId>,
     pub(super) suspects: BTreeSet<Suspect>,
@@ -32,7 +32,7 @@ pub(super) struct Known {
     hasher: RandomState,
 }
 
-/// A sealed extent as the walk found it.
+/// A sealed extent as the walk found it, or what is inline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// Length in bytes.
@@ -77,11 +77,19 @@ impl Known {
         self.referenced.contains(&self.hash(blob))
     }
 
-    /// A blob has this extent; says how it was found, and whether its session is still there.
-    pub(super) fn claim(&mut self, extent: ExtentId) -> (Option<Found>, bool) {
+    /// A blob has this extent, or has had it, and has its bytes inline if they are so many; says
+    /// how it was found, and whether its session is still there.
+    pub(super) fn claim(&mut self, extent: ExtentId, inline: Option<u64>) -> (Option<Found>, bool) {
         let has_session = self.sessions.contains(&extent);
         self.installed += u64::from(has_session);
-        (self.extents.remove(&extent), has_session)
+        let found = match inline {
+            Some(len) => {
+                let links = self.dangling.remove(&extent).map_or(0, |links| links.len() as u64);
+                Some(Found { len, links })
+            }
+            None => self.extents.remove(&extent),
+        };
+        (found, has_session)
     }
 
     fn hash(&self, what: &impl Hash) -> u64 {

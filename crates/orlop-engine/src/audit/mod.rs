@@ -213,10 +213,10 @@ impl Auditor<'_> {
     /// Its key alone tells whose it is.
     async fn session(&self, extent: orlop_backend::ExtentId, key: &Key) -> Result<()> {
         self.known().sessions.insert(extent);
-        if let Some(Stored { state: Session { stage: Stage::Open, offset, .. }, .. }) =
-            self.store().get::<Session>(key).await?
+        if let Some(Stored { state: session, .. }) = self.store().get::<Session>(key).await?
+            && session.stage == Stage::Open
         {
-            self.known().open_bytes += offset;
+            self.known().open_bytes += session.checkpoint().len;
         }
         Ok(())
     }

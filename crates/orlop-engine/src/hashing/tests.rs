@@ -112,7 +112,8 @@ fn who_is_dropped_takes_his_bytes_along() {
 
 #[tokio::test]
 async fn concurrent_uploads_share() {
-    let registry = Registry::open(Environment::memory(), Options::default()).await.unwrap();
+    let options = Options { inline_bytes_max: 0, ..Options::default() };
+    let registry = Registry::open(Environment::memory(), options).await.unwrap();
     let repository = registry.repository("app".parse().unwrap());
     let mut uploads = Vec::new();
     for _ in 0..3 {

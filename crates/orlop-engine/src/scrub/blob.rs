@@ -31,7 +31,7 @@ impl Scrubber<'_> {
             let Some(extent) = current.state.extent() else {
                 return Ok(());
             };
-            let Some((kind, reason)) = self.loss(digest, extent, current.state.size, done).await?
+            let Some((kind, reason)) = self.loss(digest, extent, &current.state, done).await?
             else {
                 done.blobs += 1;
                 return Ok(());
@@ -47,7 +47,7 @@ impl Scrubber<'_> {
             // memory: nothing is done about it that is not so twice.
             let is_certain = kind != DamageKind::Bytes
                 || !self.acts()
-                || self.loss(digest, extent, now.state.size, done).await?.is_some();
+                || self.loss(digest, extent, &now.state, done).await?.is_some();
             if !is_certain {
                 done.blobs += 1;
                 let reason = format!("blob {digest}: {reason}, but not when it was read again");
@@ -86,16 +86,16 @@ impl Scrubber<'_> {
         Ok(())
     }
 
-    /// Reads an extent to its end.
+    /// Reads a blob to its end.
     async fn loss(
         &self,
         digest: &Digest,
         extent: ExtentId,
-        size: u64,
+        blob: &BlobState,
         done: &mut Scrubbed,
     ) -> Result<Option<Loss>> {
-        let extents = &self.store().environment.extents;
-        let mut bytes = match extents.read(extent, 0..u64::MAX).await {
+        let size = blob.size;
+        let mut bytes = match self.store().read(extent, blob.inline.as_ref(), 0..u64::MAX).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
                 let reason = format!("its {size} bytes in extent {extent} are gone");

@@ -30,8 +30,8 @@ impl Source for Registry {
     async fn blob(&self, digest: &Digest) -> Result<Option<ByteStream>> {
         let store = &self.shared.store;
         let blob = store.get::<BlobState>(&layout::blob(digest)?).await?;
-        match blob.and_then(|blob| blob.state.extent()) {
-            Some(extent) => Ok(store.environment.extents.read(extent, 0..u64::MAX).await?),
+        match blob.and_then(|blob| Some((blob.state.extent()?, blob.state.inline))) {
+            Some((extent, inline)) => Ok(store.read(extent, inline.as_ref(), 0..u64::MAX).await?),
             None => Ok(None),
         }
     }

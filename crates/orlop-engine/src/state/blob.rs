@@ -1,11 +1,13 @@
 //! A blob's record: its digest's way to its bytes.
 
+use bytes::Bytes;
 use orlop_backend::ExtentId;
 use orlop_oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 
-use super::json_state;
 use super::text::Text;
+use super::{decode_inline, encode_inline};
+use crate::store::State;
 
 /// What is known of a digest. An absent record is a dead one without trash and fences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,15 +24,28 @@ pub(crate) struct BlobState {
     /// Extents that may not be installed any more: a collector gave up on their uploads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) fenced: Vec<Text<ExtentId>>,
+    /// The bytes of a small blob. There is nothing in its extent then; the extent's id still tells
+    /// this life of the blob from others.
+    #[serde(skip)]
+    pub(crate) inline: Option<Bytes>,
 }
 
-json_state!(BlobState);
+impl State for BlobState {
+    fn encode(&self) -> Result<Bytes, String> {
+        encode_inline(self, self.inline.as_ref())
+    }
+
+    fn decode(value: Bytes) -> Result<Self, String> {
+        let (state, inline) = decode_inline(&value)?;
+        Ok(Self { inline, ..state })
+    }
+}
 
 /// Whether there are bytes, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Life {
-    /// The bytes are in this extent.
+    /// The bytes are in this extent, or inline.
     Live(Text<ExtentId>),
     /// The same, but a collector is about to decide. Whoever relies on the blob makes it live
     /// again, which takes the decision back.
@@ -46,7 +61,8 @@ pub(crate) enum Life {
 impl BlobState {
     /// The state of a digest that nothing is known of.
     pub(crate) fn dead() -> Self {
-        Self { life: Life::Dead, size: 0, home: None, trash: Vec::new(), fenced: Vec::new() }
+        let (trash, fenced) = (Vec::new(), Vec::new());
+        Self { life: Life::Dead, size: 0, home: None, trash, fenced, inline: None }
     }
 
     /// Where the bytes are.
@@ -74,10 +90,17 @@ impl BlobState {
         self.fenced.iter().any(|fenced| fenced.0 == extent)
     }
 
-    /// The same blob in the extent that was uploaded for it. One that it replaces is trash.
-    pub(crate) fn installed(mut self, extent: ExtentId, size: u64, home: RepositoryName) -> Self {
+    /// The same blob in the extent that was uploaded for it, or inline. One that it replaces is
+    /// trash.
+    pub(crate) fn installed(
+        mut self,
+        extent: ExtentId,
+        inline: Option<Bytes>,
+        size: u64,
+        home: RepositoryName,
+    ) -> Self {
         self.trash.extend(self.kept().map(Text));
-        Self { life: Life::Live(Text(extent)), size, home: Some(home), ..self }
+        Self { life: Life::Live(Text(extent)), size, home: Some(home), inline, ..self }
     }
 
     /// The same blob, which is not in the extent that it has.
@@ -93,7 +116,7 @@ impl BlobState {
     /// A digest whose bytes are to be deleted.
     pub(crate) fn died(mut self, extent: Text<ExtentId>) -> Self {
         self.trash.push(extent);
-        Self { life: Life::Dead, size: 0, home: None, ..self }
+        Self { life: Life::Dead, size: 0, home: None, inline: None, ..self }
     }
 
     /// Whether nothing would be lost if the record went: no trash to delete, no fence to keep up.

@@ -1,7 +1,7 @@
 //! What each kind of record holds. `docs/format.md` draws them.
 //!
-//! All are JSON, which a person can read and a later version can extend; a manifest's own bytes
-//! follow its JSON unchanged.
+//! All are JSON, which a person can read and a later version can extend; the bytes of a manifest, and
+//! those of a small blob, follow the JSON unchanged.
 
 mod aside;
 mod blob;
@@ -60,9 +60,19 @@ fn encode_headed(header: &impl Serialize, bytes: &[u8]) -> Result<Bytes, String>
 }
 
 fn decode_headed<T: DeserializeOwned>(value: &Bytes) -> Result<(T, Bytes), String> {
+    let (header, bytes) = decode_inline(value)?;
+    Ok((header, bytes.ok_or("expected a header line, found none")?))
+}
+
+/// JSON, and behind a line feed the bytes that are in the record, if they are.
+fn encode_inline(state: &impl Serialize, inline: Option<&Bytes>) -> Result<Bytes, String> {
+    inline.map_or_else(|| encode_json(state), |inline| encode_headed(state, inline))
+}
+
+fn decode_inline<T: DeserializeOwned>(value: &Bytes) -> Result<(T, Option<Bytes>), String> {
     let end = value.iter().position(|byte| *byte == b'\n');
-    let end = end.ok_or("expected a header line, found none")?;
-    Ok((decode_json(&value[..end])?, value.slice(end + 1..)))
+    let header = decode_json(&value[..end.unwrap_or(value.len())])?;
+    Ok((header, end.map(|end| value.slice(end + 1..))))
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use orlop_backend::Checkpoint;
 use orlop_oci::{Algorithm, Digest, HashState, Hasher, Invalid, RepositoryName};
 use serde::{Deserialize, Serialize};
 
-use super::json_state;
 use super::text::hex;
+use super::{decode_inline, encode_inline};
+use crate::store::State;
 
 /// An upload session. Its id is also that of the extent it writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +26,21 @@ pub(crate) struct Session {
     /// The backend's own words about where the bytes lie.
     #[serde(with = "hex")]
     token: Vec<u8>,
+    /// All bytes up to the offset, as long as they are few. There is nothing in the extent then.
+    #[serde(skip)]
+    pub(crate) inline: Option<Bytes>,
 }
 
-json_state!(Session);
+impl State for Session {
+    fn encode(&self) -> Result<Bytes, String> {
+        encode_inline(self, self.inline.as_ref())
+    }
+
+    fn decode(value: Bytes) -> Result<Self, String> {
+        let (state, inline) = decode_inline(&value)?;
+        Ok(Self { inline, ..state })
+    }
+}
 
 /// How far an upload has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,21 +70,37 @@ impl Session {
             algorithm: String::new(),
             hash_state: Vec::new(),
             token: Vec::new(),
+            inline: None,
         };
-        session.advance(&Hasher::new(algorithm), &Checkpoint::start());
+        session.hash_up_to(&Hasher::new(algorithm));
         session
     }
 
-    /// Takes over how far bytes and hash have come.
+    /// Takes over how far hash and extent have come.
     pub(crate) fn advance(&mut self, hasher: &Hasher, checkpoint: &Checkpoint) {
-        let state = hasher.state();
-        self.offset = checkpoint.len;
-        self.algorithm = state.algorithm().to_string();
-        self.hash_state = state.as_bytes().to_vec();
+        self.hash_up_to(hasher);
         self.token = checkpoint.token.to_vec();
+        self.inline = None;
     }
 
+    /// Takes over how far the hash has come, and all bytes.
+    pub(crate) fn advance_inline(&mut self, hasher: &Hasher, bytes: Bytes) {
+        self.hash_up_to(hasher);
+        self.inline = Some(bytes);
+    }
+
+    fn hash_up_to(&mut self, hasher: &Hasher) {
+        let state = hasher.state();
+        self.offset = state.size();
+        self.algorithm = state.algorithm().to_string();
+        self.hash_state = state.as_bytes().to_vec();
+    }
+
+    /// Where the extent ends.
     pub(crate) fn checkpoint(&self) -> Checkpoint {
+        if self.inline.is_some() {
+            return Checkpoint::start();
+        }
         Checkpoint { len: self.offset, token: self.token.clone().into() }
     }
 

@@ -47,9 +47,10 @@ proptest! {
         home in proptest::option::of("[a-z]{1,9}(/[a-z]{1,9})?"),
         trash in proptest::collection::vec(extent(), 0..3),
         fenced in proptest::collection::vec(extent(), 0..3),
+        inline in proptest::option::of(any::<Vec<u8>>()),
     ) {
-        let home = home.map(|home| home.parse().unwrap());
-        reads_back(&BlobState { life, size, home, trash, fenced })?;
+        let (home, inline) = (home.map(|home| home.parse().unwrap()), inline.map(Bytes::from));
+        reads_back(&BlobState { life, size, home, trash, fenced, inline })?;
     }
 
     #[test]

@@ -9,8 +9,8 @@ use orlop_engine::{
 use orlop_oci::Algorithm;
 
 use crate::fixture::{
-    extents, image_of, index_of, keys, kind, new_store, open, pulls, push_blob, push_image,
-    read_blob, repository, sha256, tagged,
+    extents, image_of, index_of, keys, kind, new_store, open, options, pulls, push_blob,
+    push_image, read_blob, repository, sha256, tagged,
 };
 
 /// Whatever nothing refers to at this moment is garbage.
@@ -22,7 +22,7 @@ pub(crate) const EAGER: CollectOptions = CollectOptions {
     at_once: 4,
 };
 
-async fn collect(registry: &Registry) -> Collected {
+pub(crate) async fn collect(registry: &Registry) -> Collected {
     registry.collect(&EAGER, &()).await.unwrap()
 }
 
@@ -73,7 +73,7 @@ async fn a_blob_stays_as_long_as_one_of_several_images_needs_it() {
 #[tokio::test]
 async fn leases_keep_what_nothing_refers_to_yet() {
     let store = new_store().await;
-    let options = Options { lease: Duration::from_hours(1), ..Options::default() };
+    let options = Options { lease: Duration::from_hours(1), ..options() };
     let registry = Registry::open(store, options).await.unwrap();
     let a = repository(&registry, "a");
     let digest = push_blob(&a, "uploaded").await.unwrap();

@@ -12,7 +12,12 @@ use orlop_oci::{Algorithm, Descriptor, Digest, Manifest};
 use tempfile::TempDir;
 
 pub(crate) async fn open(environment: Environment) -> Registry {
-    Registry::open(environment, Options::default()).await.unwrap()
+    Registry::open(environment, options()).await.unwrap()
+}
+
+/// All blobs have extents, however small they are: most tests are about what becomes of these.
+pub(crate) fn options() -> Options {
+    Options { inline_bytes_max: 0, ..Options::default() }
 }
 
 /// An empty store of the kind that `ORLOP_TEST_STORE` names: `memory`, which it is without it,

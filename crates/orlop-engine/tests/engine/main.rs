@@ -7,6 +7,7 @@ mod blobs;
 mod collect;
 mod counting;
 mod fixture;
+mod inline;
 mod late_seals;
 mod leftovers;
 mod liar;

@@ -5,8 +5,8 @@ use orlop_engine::{Condition, Deletes, ErrorKind, Options, PutManifest, Referenc
 use orlop_oci::{Algorithm, Manifest};
 
 use crate::fixture::{
-    image_of, index_of, keys, kind, new_registry, new_store, open, pulls, push_blob, push_image,
-    repository, sha256, tagged,
+    image_of, index_of, keys, kind, new_registry, new_store, open, options, pulls, push_blob,
+    push_image, repository, sha256, tagged,
 };
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn what_may_be_missing_is_a_policy() {
 
 #[tokio::test]
 async fn a_manifest_over_the_limit_is_refused() {
-    let options = Options { manifest_bytes_max: 100, ..Options::default() };
+    let options = Options { manifest_bytes_max: 100, ..options() };
     let registry = Registry::open(new_store().await, options).await.unwrap();
     let a = repository(&registry, "a");
     let large = index_of(&[], &"x".repeat(100));
@@ -141,7 +141,7 @@ async fn referrers_are_listed_with_type_and_annotations_even_before_their_subjec
 
 #[tokio::test]
 async fn what_is_not_deletable_is_not_deleted() {
-    let options = Options { deletes: Deletes::Refused, ..Options::default() };
+    let options = Options { deletes: Deletes::Refused, ..options() };
     let registry = Registry::open(new_store().await, options).await.unwrap();
     let a = repository(&registry, "a");
     let digest = push_image(&a, "one", &["v1"]).await.digest;

@@ -12,7 +12,7 @@ use orlop_oci::{Descriptor, Digest, Manifest};
 
 use crate::collect::EAGER;
 use crate::fixture::{
-    Standing, extents, image_of, index_of, keys, kind, new_store, open, pulls, push_blob,
+    Standing, extents, image_of, index_of, keys, kind, new_store, open, options, pulls, push_blob,
     push_image, repository, sha256, tagged,
 };
 
@@ -137,7 +137,7 @@ async fn a_child_with_a_tag_outlives_its_index() {
 #[tokio::test]
 async fn who_asks_by_digest_holds_a_manifest_for_a_lease() {
     let store = new_store().await;
-    let options = Options { lease: Duration::from_millis(40), ..Options::default() };
+    let options = Options { lease: Duration::from_millis(40), ..options() };
     let registry = Registry::open(store.clone(), options).await.unwrap();
     let a = repository(&registry, "a");
     let (held, other) = (image(&a, "held", None).await, image(&a, "other", None).await);
@@ -218,7 +218,7 @@ async fn pushing_and_untagging_again_and_again_leaves_no_more_keys() {
 
 #[tokio::test]
 async fn children_can_be_kept_from_being_deleted() {
-    let options = Options { deletes: Deletes::KeepChildren, ..Options::default() };
+    let options = Options { deletes: Deletes::KeepChildren, ..options() };
     let registry = Registry::open(new_store().await, options).await.unwrap();
     let a = repository(&registry, "a");
     let child = image(&a, "child", None).await;

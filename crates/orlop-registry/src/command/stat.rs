@@ -43,6 +43,7 @@ fn in_words(inventory: &Inventory) -> String {
     );
     for (what, part) in [
         ("extents", inventory.extents),
+        ("blobs in records", inventory.inline),
         ("  blobs that something refers to", inventory.referenced),
         ("    of them in several repositories", inventory.shared),
         ("  blobs that nothing refers to", inventory.unreferenced),
@@ -67,6 +68,7 @@ fn in_json(inventory: &Inventory) -> Value {
         "manifests": amount(inventory.manifests),
         "untagged": inventory.untagged,
         "extents": amount(inventory.extents),
+        "inline": amount(inventory.inline),
         "referenced": amount(inventory.referenced),
         "shared": amount(inventory.shared),
         "unreferenced": amount(inventory.unreferenced),

@@ -157,7 +157,7 @@ impl Base {
         if let Some(place) = self.place.copied() {
             return (place, self.uploads);
         }
-        let place = Place::memory();
+        let place = self.place.emptied();
         let uploads = fill(&place.enter().await).await.unwrap();
         (place, uploads)
     }

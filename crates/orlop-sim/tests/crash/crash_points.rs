@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use orlop_engine::{Options, Registry};
+use orlop_engine::Registry;
 use orlop_sim::dice::Dice;
 use orlop_sim::disk::Unsynced;
 use orlop_sim::life::{Change, Life, Moment, moments};
@@ -16,32 +16,34 @@ use crate::view::{View, view};
 
 #[test]
 fn in_memory() {
-    run(everywhere(Place::memory()));
+    run(everywhere(Place::memory));
 }
 
 #[test]
 fn on_a_disk() {
-    run(everywhere(Place::disk()));
+    run(everywhere(Place::disk));
 }
 
 #[test]
 fn in_a_bucket() {
-    run(everywhere(Place::bucket()));
+    run(everywhere(Place::bucket));
 }
 
 #[test]
 fn on_a_disk_whose_power_is_cut() {
     run(async {
-        let base = Base::new(Place::disk()).await;
         let mut sum = 0;
-        for operation in ALL {
-            let uncut = Uncut::of(&base, operation).await;
-            for (number, moment) in (0..).zip(moments(&uncut.made, true)) {
-                for seed in seeds(1) {
-                    let case =
-                        Case { base: &base, uncut: &uncut, moment, number, seed, is_cut: true };
-                    case.check().await;
-                    sum += 1;
+        for place in [Place::disk(), Place::disk().with_inline_blobs()] {
+            let base = Base::new(place).await;
+            for operation in ALL {
+                let uncut = Uncut::of(&base, operation).await;
+                for (number, moment) in (0..).zip(moments(&uncut.made, true)) {
+                    for seed in seeds(1) {
+                        let case =
+                            Case { base: &base, uncut: &uncut, moment, number, seed, is_cut: true };
+                        case.check().await;
+                        sum += 1;
+                    }
                 }
             }
         }
@@ -65,7 +67,7 @@ fn of_an_opening() {
                     let mut place = new();
                     let opening = async {
                         let store = place.backend(&life).await?;
-                        Registry::open(store, Options::default()).await
+                        Registry::open(store, place.options()).await
                     };
                     assert!(life.live(opening).await.is_none(), "it did not die");
                     if let Some(cut) = place.power_cut(Unsynced::Chance(&Dice::new(seed))) {
@@ -82,19 +84,20 @@ fn of_an_opening() {
     });
 }
 
-async fn everywhere(place: Place) {
-    let name = place.name();
-    let base = Base::new(place).await;
+async fn everywhere(new: fn() -> Place) {
     let mut sum = 0;
-    for operation in ALL {
-        let uncut = Uncut::of(&base, operation).await;
-        for (number, moment) in (0..).zip(moments(&uncut.made, false)) {
-            let (seed, is_cut) = (0, false);
-            Case { base: &base, uncut: &uncut, moment, number, seed, is_cut }.check().await;
-            sum += 1;
+    for place in [new(), new().with_inline_blobs()] {
+        let base = Base::new(place).await;
+        for operation in ALL {
+            let uncut = Uncut::of(&base, operation).await;
+            for (number, moment) in (0..).zip(moments(&uncut.made, false)) {
+                let (seed, is_cut) = (0, false);
+                Case { base: &base, uncut: &uncut, moment, number, seed, is_cut }.check().await;
+                sum += 1;
+            }
         }
     }
-    println!("{name}: {sum} crash points in {} operations", ALL.len());
+    println!("{}: {sum} crash points in {} operations", new().name(), ALL.len());
 }
 
 /// What an operation does if nobody dies.

@@ -18,36 +18,37 @@ use crate::view::{ABSENT, View, view};
 
 #[test]
 fn in_memory() {
-    run(everywhere(Place::memory()));
+    run(everywhere(Place::memory));
 }
 
 #[test]
 fn on_a_disk() {
-    run(everywhere(Place::disk()));
+    run(everywhere(Place::disk));
 }
 
 #[test]
 fn in_a_bucket() {
-    run(everywhere(Place::bucket()));
+    run(everywhere(Place::bucket));
 }
 
-async fn everywhere(place: Place) {
-    let name = place.name();
-    let base = Base::new(place).await;
-    let mut uncut = Vec::new();
-    for operation in ALL.iter().filter(|operation| operation.before.is_none()) {
-        uncut.push(Uncut::of(&base, operation).await);
-    }
+async fn everywhere(new: fn() -> Place) {
     let mut count = 0;
-    for seed in seeds(50) {
-        let dice = Arc::new(Dice::new(seed));
-        let both = [(); 2].map(|()| &uncut[dice.throw(uncut.len())]);
-        let case = Pair { base: &base, both, seed, dice };
-        case.one_after_the_other().await;
-        case.at_once().await;
-        count += 2;
+    for place in [new(), new().with_inline_blobs()] {
+        let base = Base::new(place).await;
+        let mut uncut = Vec::new();
+        for operation in ALL.iter().filter(|operation| operation.before.is_none()) {
+            uncut.push(Uncut::of(&base, operation).await);
+        }
+        for seed in seeds(40) {
+            let dice = Arc::new(Dice::new(seed));
+            let both = [(); 2].map(|()| &uncut[dice.throw(uncut.len())]);
+            let case = Pair { base: &base, both, seed, dice };
+            case.one_after_the_other().await;
+            case.at_once().await;
+            count += 2;
+        }
     }
-    println!("{name}: {count} pairs of operations that were cut off");
+    println!("{}: {count} pairs of operations that were cut off", new().name());
 }
 
 struct Pair<'p> {

@@ -18,6 +18,8 @@ use orlop_sim::mortal::mortal;
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) medium: Medium,
+    /// Up to which size its processes keep blobs in their records.
+    inline_bytes_max: usize,
     /// How many processes there were: each has names of its own, and the same ones every time.
     processes: AtomicU64,
 }
@@ -34,6 +36,7 @@ pub(crate) enum Medium {
 pub(crate) struct Process {
     pub(crate) environment: Environment,
     pub(crate) registry: Registry,
+    pub(crate) options: Options,
     pub(crate) life: Arc<Life>,
     /// How many changes it had made when it had opened the store.
     pub(crate) opened_at: usize,
@@ -41,7 +44,7 @@ pub(crate) struct Process {
 
 impl From<Medium> for Place {
     fn from(medium: Medium) -> Self {
-        Self { medium, processes: AtomicU64::new(0) }
+        Self { medium, inline_bytes_max: 0, processes: AtomicU64::new(0) }
     }
 }
 
@@ -56,6 +59,15 @@ impl Place {
 
     pub(crate) fn bucket() -> Self {
         Medium::Bucket(SimBucket::new()).into()
+    }
+
+    /// One in which small blobs have no extents.
+    pub(crate) fn with_inline_blobs(self) -> Self {
+        Self { inline_bytes_max: INLINE_BYTES_MAX, ..self }
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options { inline_bytes_max: self.inline_bytes_max, ..Options::default() }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -76,6 +88,11 @@ impl Place {
         .into()
     }
 
+    /// The same kind of place, with nothing in it.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { inline_bytes_max: self.inline_bytes_max, ..Self::memory() }
+    }
+
     /// The machine after its power was cut, if there is one.
     pub(crate) fn power_cut(&self, unsynced: Unsynced<'_>) -> Option<Self> {
         match &self.medium {
@@ -85,7 +102,8 @@ impl Place {
     }
 
     fn on(&self, medium: Medium) -> Self {
-        Self { medium, processes: AtomicU64::new(self.processes.load(Ordering::Relaxed)) }
+        let processes = AtomicU64::new(self.processes.load(Ordering::Relaxed));
+        Self { medium, inline_bytes_max: self.inline_bytes_max, processes }
     }
 
     /// The backend as a process sees it whose life this is.
@@ -112,11 +130,15 @@ impl Place {
 
     pub(crate) async fn enter_as(&self, life: Arc<Life>) -> Process {
         let environment = self.backend(&life).await.unwrap();
-        let registry = Registry::open(environment.clone(), Options::default()).await.unwrap();
+        let options = self.options();
+        let registry = Registry::open(environment.clone(), options).await.unwrap();
         let opened_at = life.made().len();
-        Process { environment, registry, life, opened_at }
+        Process { environment, registry, options, life, opened_at }
     }
 }
+
+/// So that about half of the blobs are inline, and what a session holds in the middle is.
+const INLINE_BYTES_MAX: usize = 74;
 
 pub(crate) fn open_disk(disk: &SimDisk) -> orlop_backend::Result<Environment> {
     orlop_fs::open_on(Arc::new(disk.clone()), Path::new("/srv/store"), &FsOptions::default())

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::collect::EAGER;
 use crate::fixture::{
-    extents, image_of, index_of, keys, new_store, open, pulls, push_blob, push_image, read_blob,
-    repository, sha256, tagged,
+    extents, image_of, index_of, keys, new_store, open, options, pulls, push_blob, push_image,
+    read_blob, repository, sha256, tagged,
 };
 
 #[tokio::test]
@@ -184,8 +184,7 @@ async fn what_a_repository_refers_to_becomes_visible_there() {
     store.records.clear(&keys(&store, "l").await).await.unwrap();
     store.records.clear(&[key(&["c", "a"])]).await.unwrap();
     // Where manifests are let in unchecked, a reference gives no right to a blob.
-    let unchecked =
-        Options { references: orlop_engine::References::Unchecked, ..Default::default() };
+    let unchecked = Options { references: orlop_engine::References::Unchecked, ..options() };
     let unchecked = Registry::open(store.clone(), unchecked).await.unwrap();
     let audited = unchecked.audit(&LOOK, &()).await.unwrap();
     assert_eq!(faults(&audited), [(Fault::Repository, 1, 0)]);
