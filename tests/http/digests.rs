@@ -59,14 +59,27 @@ fn a_wrong_digest_of_an_announced_algorithm_is_400_and_the_session_goes_on() {
 #[test]
 fn a_wrong_digest_of_an_unannounced_algorithm_is_400_and_ends_the_session() {
     on_every_store(async |client| {
-        let (right, wrong) = (sha512("hello"), sha512("something else"));
+        let large = "hello".repeat(10_000);
+        let (right, wrong) = (sha512(&large), sha512("something else"));
         let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        session.chunk(0, large).await.expect(202);
         let answer = session.finish(&wrong).await;
         answer.refused(400, "DIGEST_INVALID", &[&right, &wrong]);
         session.status().await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["app"]);
         client.get_blob("app", &right).await.expect(404);
         client.get_blob("app", &wrong).await.expect(404);
+    });
+}
+
+#[test]
+fn a_wrong_digest_of_an_unannounced_algorithm_does_not_end_a_small_upload() {
+    on_every_store(async |client| {
+        let (right, wrong) = (sha512("hello"), sha512("something else"));
+        let session = client.begin("app").await;
+        session.chunk(0, "hello").await.expect(202);
+        session.finish(&wrong).await.refused(400, "DIGEST_INVALID", &[&right, &wrong]);
+        session.finish(&right).await.expect(201);
+        client.get_blob("app", &right).await.expect(200);
     });
 }
 

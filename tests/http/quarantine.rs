@@ -55,7 +55,7 @@ async fn push(client: &Client, name: &str, layer: &[u8]) -> usize {
 #[test]
 fn an_ordinary_push_heals_every_repository() {
     on_directory(&async |client, root| {
-        let layer = noise(8, 3000);
+        let layer = noise(8, 30_000);
         let digest = sha256(&layer);
         assert_eq!(push(&client, "team/app", &layer).await, 2);
         for name in ["fork", "team/copy"] {

@@ -41,24 +41,24 @@ async fn push(store: &Path, blobs: u64, len: usize) {
     for seed in 0..blobs {
         server.client.push_blob("app", noise(seed, len)).await;
     }
-    server.client.push_image("app", "v1", "1").await;
+    server.client.push_image_of("app", "v1", noise(blobs, 2 * len)).await;
 }
 
 #[tokio::test]
 async fn damage_is_said_put_out_of_service_and_repaired() {
     let (store, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for store in [&store, &mirror] {
-        push(store.path(), 3, 1000).await;
+        push(store.path(), 3, 100_000).await;
     }
     let (said, is_sound) = say(&mut orlop("scrub", store.path()));
     assert!(is_sound, "{said}");
-    assert_eq!((&said["blobs"], &said["bytes"]), (&json!(4), &json!(3002)));
+    assert_eq!((&said["blobs"], &said["bytes"]), (&json!(5), &json!(500_002)));
     let words = orlop("scrub", store.path()).output().expect("the command");
     assert!(words.status.success());
     assert!(String::from_utf8_lossy(&words.stdout).ends_with("\nsound\n"));
 
-    let config = extents(store.path(), 2).remove(0);
-    flip(&config);
+    let layer = extents(store.path(), 200_000).remove(0);
+    flip(&layer);
     let (said, is_sound) = say(&mut orlop("scrub", store.path()));
     assert!(!is_sound);
     assert_eq!(said["kinds"], json!({"bytes": {"found": 1, "repaired": 0}}));
@@ -73,8 +73,8 @@ async fn damage_is_said_put_out_of_service_and_repaired() {
     assert!(!is_sound);
     assert_eq!(said["damage"]["first"][0]["remedy"], "quarantined");
     let (said, _) = say(&mut orlop("stat", store.path()));
-    assert_eq!(said["quarantined"], json!({"count": 1, "bytes": 2}));
-    assert!(config.exists());
+    assert_eq!(said["quarantined"], json!({"count": 1, "bytes": 200_000}));
+    assert!(layer.exists());
 
     let (said, is_sound) =
         say(orlop("scrub", store.path()).arg("--repair-from").arg(mirror.path()));
@@ -132,7 +132,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
     assert!(!output.status.success());
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(said["damage"]["count"], BLOBS);
-    assert_eq!(said["bytes"], BLOBS * MIB as u64 + 2);
+    assert_eq!(said["bytes"], (BLOBS + 2) * MIB as u64 + 2);
     assert!(!file.exists(), "the checkpoint of a run that came to its end");
 }
 

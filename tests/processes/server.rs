@@ -5,8 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use bytes::Bytes;
+
 use crate::client::Client;
 use crate::command;
+use crate::content::{EMPTY, OCTET_STREAM, descriptor, image};
 
 /// A running server, which is killed when it is dropped.
 #[derive(Debug)]
@@ -74,5 +77,17 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill(); // it may have ended already
         let _ = self.process.wait();
+    }
+}
+
+impl Client {
+    /// Pushes an image that has this layer.
+    pub(crate) async fn push_image_of(&self, repository: &str, tag: &str, layer: Bytes) -> String {
+        let mut image = image(tag);
+        image["layers"] = [descriptor(OCTET_STREAM, &layer)].as_slice().into();
+        self.push_blob(repository, EMPTY).await;
+        self.push_blob(repository, layer).await;
+        let answer = self.put_manifest(repository, tag, &image).await;
+        answer.expect(201).header("docker-content-digest").to_owned()
     }
 }

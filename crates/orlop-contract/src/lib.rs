@@ -1,7 +1,7 @@
 //! The backend contract as tests that anyone can run on a backend of their own.
 //!
-//! Each clause is a plain `async fn` in [`records`], [`damage`] or [`extents`] whose name is the
-//! sentence that it proves. A backend says in a [`Subject`] how it is opened, and [`contract!`]
+//! Each clause is a plain `async fn` in [`records`], [`changes`], [`damage`] or [`extents`] whose
+//! name is the sentence that it proves. A backend says in a [`Subject`] how it is opened, and [`contract!`]
 //! stamps one `#[test]` per clause:
 //!
 //! ```
@@ -26,6 +26,7 @@
 //! orlop_contract::run(orlop_contract::records::a_stale_swap_loses(&subject));
 //! ```
 
+pub mod changes;
 pub mod damage;
 pub mod extents;
 pub mod records;
@@ -78,8 +79,6 @@ macro_rules! contract {
             removing_needs_the_newest_version
             a_version_never_comes_back
             markers_are_made_once_and_cleared_once
-            changes_are_made_up_to_a_conflict
-            who_loses_the_first_change_makes_no_other
             a_list_is_ordered_by_bytes
             a_list_goes_on_after_any_text
             a_list_sees_nothing_beside_its_prefix
@@ -90,6 +89,10 @@ macro_rules! contract {
             a_damaged_record_is_neither_a_value_nor_absent
             values_may_be_empty_or_large
             segments_may_be_long
+        ]);
+        $crate::contract!(@clauses $subject, changes: [
+            changes_are_made_up_to_a_conflict
+            who_loses_the_first_change_makes_no_other
         ]);
         $crate::contract!(@clauses $subject, damage: [
             what_is_stored_can_be_looked_at_as_it_is

@@ -6,8 +6,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{
-    Change, Changed, Entry, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Swap,
-    Version,
+    Entry, ErrorKind, Expected, Key, Prefix, Record, Records, Removal, Swap, Version,
 };
 
 use crate::{Damage, Subject};
@@ -151,65 +150,6 @@ pub async fn markers_are_made_once_and_cleared_once(subject: &dyn Subject) {
     assert_eq!(list(&*records, &prefix(), None).await, ["m1"]);
     records.mark(&[]).await.expect("nothing to do");
     records.clear(&[]).await.expect("nothing to do");
-}
-
-/// Changes of many keys are made one after the other, up to one that conflicts.
-pub async fn changes_are_made_up_to_a_conflict(subject: &dyn Subject) {
-    let records = subject.open().await.records;
-    let first = create(&*records, &key("a"), "one").await;
-    let marks = |from: u32, to| (from..to).map(|n| Change::Mark(key(&format!("m{n:02}"))));
-    let swap = |name, expected: Option<&Version>, value: &'static str| Change::Swap {
-        key: key(name),
-        expected: expected.cloned(),
-        value: value.into(),
-    };
-    let changes = [swap("a", Some(&first), "two"), swap("b", None, "new")];
-    let answer = records.change_all(changes.into_iter().chain(marks(0, 20)).collect()).await;
-    let Changed::All(versions) = answer.expect("an answer") else { panic!("all was as expected") };
-    let [second, created] = &versions[..] else { panic!("two swaps, {} versions", versions.len()) };
-    for (name, value, version) in [("a", "two", second), ("b", "new", created)] {
-        let record = get(&*records, &key(name)).await.expect("stored");
-        assert_eq!((&record.value[..], &record.version), (value.as_bytes(), version));
-    }
-    let names = list(&*records, &prefix(), None).await;
-    assert_eq!(names.len(), 22);
-
-    let [before, behind] = [marks(20, 40), marks(40, 60)];
-    let swaps = [swap("b", Some(created), "newer"), swap("a", Some(&first), "three")];
-    let changes = before.chain(swaps).chain(behind).chain([swap("c", None, "never")]).collect();
-    let answer = records.change_all(changes).await.expect("an answer");
-    assert_eq!(answer, Changed::Conflict { at: 21 });
-    assert_eq!(get(&*records, &key("b")).await.expect("there").value, "newer");
-    assert_eq!(get(&*records, &key("a")).await.expect("there").value, "two");
-    assert_eq!(list(&*records, &prefix(), None).await.len(), 42, "nothing behind the conflict");
-    assert_eq!(records.change_all(Vec::new()).await.expect("nothing to do"), Changed::All(vec![]));
-}
-
-/// Of many that change the same record first, one changes another one after it.
-pub async fn who_loses_the_first_change_makes_no_other(subject: &dyn Subject) {
-    let openings = [subject.open().await, subject.open().await];
-    let tasks: Vec<_> = (0..16)
-        .map(|n| {
-            let records = openings[n % 2].records.clone();
-            tokio::spawn(async move {
-                let value = Bytes::from(n.to_string());
-                let swap = |name: &str| Change::Swap {
-                    key: key(name),
-                    expected: None,
-                    value: value.clone(),
-                };
-                let changed = records.change_all(vec![swap("a"), swap(&format!("b{n}"))]).await;
-                matches!(changed.expect("an answer"), Changed::All(_)).then_some(n)
-            })
-        })
-        .collect();
-    let mut winners = Vec::new();
-    for task in tasks {
-        winners.extend(task.await.expect("no panic"));
-    }
-    let [winner] = winners[..] else { panic!("{winners:?} won") };
-    let stored = list(&*openings[0].records, &prefix(), None).await;
-    assert_eq!(stored, ["a".to_owned(), format!("b{winner}")]);
 }
 
 /// Bytes decide: digits, upper case, `_`, lower case; and a name that begins another comes first.

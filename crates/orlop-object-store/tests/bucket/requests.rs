@@ -100,7 +100,7 @@ async fn requests_per_operation() {
     let a = registry.repository("a".parse().unwrap());
 
     push_at_once(&a, &content(50, 4096)).await;
-    assert!(table.row("push a small blob in one request").all() <= 5);
+    assert!(table.row("push a small blob in one request").all() <= 3);
     push(&a, &content(51, 4096)).await;
     assert!(table.row("push a small blob in three requests").all() <= 12);
     push_at_once(&a, &content(52, 64 * MIB)).await;
@@ -141,7 +141,8 @@ async fn requests_per_operation() {
         let bytes: Vec<Bytes> = blob.read(0..size).await.unwrap().try_collect().await.unwrap();
         assert_eq!(bytes.concat().len() as u64, size);
     }
-    assert_eq!(table.row("pull it by tag").gets, 2 + 11 * 2);
+    // The config is small: its record is all that is read.
+    assert_eq!(table.row("pull it by tag").gets, 2 + 10 * 2 + 1);
 
     a.hold_blob(&blobs[1].digest).await.unwrap().unwrap();
     assert_eq!(table.row("HEAD of a blob").all(), 1);

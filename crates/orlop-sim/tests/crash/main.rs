@@ -5,6 +5,7 @@
 mod base;
 mod crash_points;
 mod dead_writers;
+mod flushes;
 mod journals;
 mod laws;
 mod missing_syncs;

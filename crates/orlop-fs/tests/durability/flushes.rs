@@ -1,0 +1,64 @@
+//! How often the disk is flushed: once for a change of records, and once for all that are made at a
+//! moment.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use orlop_backend::{Change, Changed, Expected, Swap};
+
+use crate::{Fixture, fixture, key};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_alone_takes_one_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    let swap = records.swap(&key("first"), Expected::Absent, "value".into()).await;
+    assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let flushes = || disk.syncs.load(Ordering::Relaxed) - before;
+    // In directories that are new, and not the last ones that the first half has room for.
+    let swap = records.swap(&key("t"), Expected::Absent, "one".into()).await.expect("stored");
+    let Swap::Stored(version) = swap else { panic!("nobody else writes") };
+    assert_eq!(flushes(), 1, "a new record");
+    records.mark(&[key("m1"), key("m2"), key("m3")]).await.expect("marked");
+    assert_eq!(flushes(), 2, "three markers");
+    let _ = records.remove(&key("t"), &version).await.expect("removed");
+    assert_eq!(flushes(), 3, "a removed record");
+    records.get(&key("first")).await.expect("readable").expect("it is there");
+    assert_eq!(flushes(), 3, "a read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_made_in_one_call_take_one_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let records = &store.records;
+    records.mark(&[key("first")]).await.expect("marked");
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let swap =
+        |name| Change::Swap { key: key(name), expected: None, value: Bytes::from_static(b"v") };
+    let changes = vec![swap("u"), Change::Mark(key("m")), swap("v")];
+    assert!(matches!(records.change_all(changes).await.expect("stored"), Changed::All(_)));
+    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_made_at_a_moment_share_a_flush() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    disk.is_slow.store(true, Ordering::Relaxed);
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let changes = (0..CHANGES).map(|n| {
+        let records = store.records.clone();
+        tokio::spawn(async move {
+            let swap = records.swap(&key(&n.to_string()), Expected::Absent, "value".into()).await;
+            assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.expect("no panic");
+    }
+    let flushes = disk.syncs.load(Ordering::Relaxed) - before;
+    assert!(flushes < CHANGES / 4, "{flushes} flushes for {CHANGES} changes");
+}
+
+const CHANGES: usize = 200;
