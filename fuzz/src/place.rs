@@ -73,8 +73,14 @@ impl Place {
         }
     }
 
-    /// The registry in it.
+    /// The registry in it. In memory all blobs have extents; in a bucket small ones are inline, up to
+    /// a size that differs.
     pub async fn registry(&self) -> Registry {
-        Registry::open(self.open().await, Options::default()).await.expect("a registry")
+        let inline_bytes_max = match self {
+            Self::Memory(_) => 0,
+            Self::Bucket(_, options) => 2 * options.loose_bytes_max,
+        };
+        let options = Options { inline_bytes_max, ..Options::default() };
+        Registry::open(self.open().await, options).await.expect("a registry")
     }
 }
