@@ -31,7 +31,7 @@ async fn a_pull_is_sent_to_the_bucket_and_finds_the_bytes_there() {
     let server = start(&store);
     let client = &server.client;
     // One that is a single object from the beginning, and one that was put together of parts.
-    for blob in [noise(1, 1000), noise(2, 20 * MIB)] {
+    for blob in [noise(1, 100_000), noise(2, 20 * MIB)] {
         let (digest, len) = (client.push_blob("app", blob.clone()).await, blob.len());
         let path = format!("/v2/app/blobs/{digest}");
         let answer = client.get(&path).await.expect(307);
@@ -50,6 +50,9 @@ async fn a_pull_is_sent_to_the_bucket_and_finds_the_bytes_there() {
         let none = client.request(Method::GET, &path).header("range", format!("bytes={len}-"));
         none.send().await.expect(416);
     }
+    // Who has read a small blob's record has read the blob.
+    let small = client.push_blob("app", noise(3, 1000)).await;
+    assert!(client.get_blob("app", &small).await.expect(200).body == noise(3, 1000));
     client.get("/v2/app/blobs/sha256:0").await.expect(400);
 }
 

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use orlop_engine::Amount;
+use orlop_engine::{Amount, Options, Registry};
 
-use super::filled;
 use super::quarantine::{file_of, quarantine};
+use super::{filled, in_directory};
 use crate::audit::LOOK;
-use crate::fixture::{push_image, repository};
+use crate::fixture::{options, push_image, repository};
 
 /// The bytes and the number of all files below a folder, but for the indexes of a directory.
 fn on_disk(folder: &Path, is_wanted: &impl Fn(&Path) -> bool) -> (u64, u64) {
@@ -43,6 +43,10 @@ async fn every_byte_of_the_directory_is_accounted_for() {
     quarantine(&registry).await;
     let deleted = push_image(&repository(&registry, "gone"), "deleted", &["v1"]).await;
     repository(&registry, "gone").delete_manifest(&deleted.digest).await.unwrap();
+    // Another process, which keeps small blobs in their records.
+    let options = Options { inline_bytes_max: 16, ..options() };
+    let inline = Registry::open(in_directory(root), options).await.unwrap();
+    push_image(&repository(&inline, "inline"), "in its record", &["v1"]).await;
     // One that nothing names.
     let orphan = root.join("extents/aa");
     fs::create_dir_all(&orphan).unwrap();
@@ -67,7 +71,9 @@ async fn every_byte_of_the_directory_is_accounted_for() {
         inventory.orphans,
     ];
     let sum = parts.map(amount).iter().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
-    assert_eq!(sum, amount(inventory.extents), "{inventory:#?}");
+    let (count, bytes) = amount(inventory.extents);
+    assert_eq!(amount(inventory.inline), (1, 13));
+    assert_eq!(sum, (count + 1, bytes + 13), "{inventory:#?}");
     assert_eq!(amount(inventory.quarantined), (1, 5));
     assert_eq!(amount(inventory.orphans), (1, 6));
     assert_eq!(amount(inventory.unreferenced), (2, 15));
