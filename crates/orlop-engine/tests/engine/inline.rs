@@ -55,7 +55,7 @@ async fn ranges_are_cut_as_those_of_other_blobs() {
     for repository in [&inline, &other] {
         digest = push_blob(repository, "0123456789").await.unwrap();
     }
-    for range in [0..0, 0..3, 4..u64::MAX, 9..10, 10..11, 19..25, u64::MAX..u64::MAX] {
+    for range in [0..0, 0..3, 4..u64::MAX, 9..10, 10..11, 19..25, 19..u64::MAX] {
         let mut parts = Vec::new();
         for repository in [&inline, &other] {
             let blob = repository.blob(&digest).await.unwrap().unwrap();
@@ -100,7 +100,6 @@ async fn a_session_keeps_few_bytes_until_there_are_many() {
     let mut upload = other.resume_upload(&id, Some(9)).await.unwrap().unwrap();
     upload.write(", and then more than that".into()).await.unwrap();
     assert_eq!(upload.pause().await.unwrap(), 34);
-    assert_eq!(extents(&store).await.len(), 1);
     let upload = a.resume_upload(&id, Some(34)).await.unwrap().unwrap();
     let digest = sha256(b"few bytes, and then more than that");
     upload.commit(&digest).await.unwrap();
