@@ -13,8 +13,8 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
-    Error as StoreError, GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutPayload, PutResult, UpdateVersion,
+    Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutPayload, PutResult, UpdateVersion,
 };
 use orlop_backend::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,10 @@ impl Bucket {
         }
         let mut options = GetOptions::default();
         if range != (0..u64::MAX) {
-            options.range = Some(range.clone().into());
+            // To some stores a number that is no signed one is no number.
+            let is_open = i64::try_from(range.end).is_err();
+            let bounded = GetRange::Bounded(range.clone());
+            options.range = Some(if is_open { GetRange::Offset(range.start) } else { bounded });
         }
         match self.objects.get_opts(path, options).await {
             Ok(result) => Ok(Some(reading(path.clone(), result))),
