@@ -49,6 +49,7 @@ impl Repository {
         let (mut attempted, mut has_links) = (false, false);
         for _ in 0..ATTEMPTS {
             let present = current.as_ref().and_then(|blob| blob.state.extent());
+            let is_fenced = current.as_ref().is_some_and(|blob| blob.state.is_fenced(extent));
             match present.filter(|present| bad != Some(*present)) {
                 // Ours: a swap can win and still be told that it lost.
                 Some(own) if own == extent => return Ok(descriptor(&verified)),
@@ -62,17 +63,21 @@ impl Repository {
                         return Ok(descriptor(&verified));
                     }
                 }
+                None if is_fenced => {
+                    // Its session is gone, and nobody else knows of it: who took the session up
+                    // may have claimed it after it was abandoned, so that it could be sealed still.
+                    if has_links {
+                        self.store().clear(&self.store().links(extent).await?).await?;
+                    }
+                    self.discard_upload(extent).await?;
+                    return Err(given_up(extent));
+                }
                 None if attempted => break,
                 None => {
                     let (state, version) = match current {
                         Some(Stored { state, version, .. }) => (state, Some(version)),
                         None => (BlobState::dead(), None),
                     };
-                    if state.is_fenced(extent) {
-                        // It was never tried, and its session is gone.
-                        self.discard_upload(extent).await?;
-                        return Err(given_up(extent));
-                    }
                     if state.kept().is_some() {
                         self.seal(&mut upload).await?; // it leads to the links that come now
                     }
