@@ -75,14 +75,17 @@ fn compare(setting: &Setting, found: &mut Found) {
         "manifests": said["manifests"]["count"],
         "tags": said["tags"],
         "extents": said["extents"],
+        "inline": said["inline"],
         "referenced": said["referenced"],
     });
-    let extents = json!({"count": found.extents.len(), "bytes": found.extent_bytes});
+    let (all, (inline, inline_bytes)) = (found.extents.len() as u64, found.inline);
+    let amount = |count: u64, bytes: u64| json!({"count": count, "bytes": bytes});
     let expected = json!({
         "manifests": found.manifests.len(),
         "tags": found.tags,
-        "extents": extents,
-        "referenced": extents,
+        "extents": amount(all - inline, found.extent_bytes),
+        "inline": amount(inline, inline_bytes),
+        "referenced": amount(all, found.extent_bytes + inline_bytes),
     });
     if found_by_stat != expected {
         found.wrong.push(format!("orlop stat says {found_by_stat}, expected {expected}"));

@@ -20,8 +20,10 @@ pub(crate) struct Found {
     pub(crate) keys: HashSet<String>,
     /// The incarnation of each manifest that lives, by its repository and digest.
     pub(crate) manifests: HashMap<(String, String), String>,
-    /// The extents of all blobs that live.
+    /// The extents of all blobs that live; of those that are in their records, too.
     pub(crate) extents: HashSet<String>,
+    /// How many blobs are in their records, and their bytes.
+    pub(crate) inline: (u64, u64),
     /// The bytes of all extents, of blobs or not.
     pub(crate) extent_bytes: u64,
     pub(crate) tags: usize,
@@ -139,7 +141,7 @@ impl Found {
         needed: &HashSet<String>,
     ) {
         let mut missing = needed.clone();
-        for (key, (state, _)) in records {
+        for (key, (state, inline)) in records {
             let segments: Vec<&str> = key.as_str().split('/').collect();
             let ["b", algorithm, _, hex] = segments[..] else { continue };
             let blob = format!("{algorithm}-{hex}");
@@ -159,11 +161,18 @@ impl Found {
             }
             self.extents.insert(extent.to_owned());
             let read = store.extents.read(extent.parse().expect("an id"), 0..u64::MAX).await;
-            let Ok(Some(bytes)) = read else {
-                self.wrong.push(format!("{key} has no bytes"));
-                continue;
+            let bytes: Result<Vec<_>, _> = match read {
+                Ok(Some(bytes)) => bytes.try_collect().await,
+                Ok(None) if !inline.is_empty() => {
+                    self.inline.0 += 1;
+                    self.inline.1 += inline.len() as u64;
+                    Ok(vec![inline.clone().into()])
+                }
+                _ => {
+                    self.wrong.push(format!("{key} has no bytes"));
+                    continue;
+                }
             };
-            let bytes: Result<Vec<_>, _> = bytes.try_collect().await;
             let found = bytes.map(|bytes| sha256(bytes.concat()).replacen(':', "-", 1));
             if found.as_ref().is_ok_and(|found| *found == blob) {
                 missing.remove(&blob);
