@@ -1,8 +1,8 @@
 //! The backend contract as tests that anyone can run on a backend of their own.
 //!
 //! Each clause is a plain `async fn` in [`records`], [`changes`], [`damage`] or [`extents`] whose
-//! name is the sentence that it proves. A backend says in a [`Subject`] how it is opened, and [`contract!`]
-//! stamps one `#[test]` per clause:
+//! name is the sentence that it proves. A backend says in a [`Subject`] how it is opened, and
+//! [`contract!`] stamps one `#[test]` per clause:
 //!
 //! ```
 //! use orlop_backend::{Environment, Key};

@@ -2,7 +2,7 @@
 
 use std::iter::once;
 
-use orlop_backend::{Change, Changed, Key, RandomId, Swap};
+use orlop_backend::{Change, Changed, Key, RandomId};
 use orlop_oci::{Digest, Tag};
 
 use crate::repository::Repository;
@@ -25,15 +25,7 @@ impl Repository {
         edges: &[Key],
     ) -> Result<Key> {
         let act = Act::Push { incarnation: Text(incarnation), targets };
-        let (key, candidate) = self.candidate(incarnation, digest, act)?;
-        let marks = edges.iter().cloned().map(Change::Mark);
-        let changes = once(swapping(&key, None, &candidate)?).chain(marks).collect();
-        match self.store().change_all(changes).await? {
-            Changed::All(_) => {}
-            // A random name has no rival: it is there, whatever was said.
-            Changed::Conflict { .. } => self.store().mark(edges).await?,
-        }
-        Ok(key)
+        self.announce(incarnation, digest, act, edges).await
     }
 
     /// A manifest is about to end an incarnation.
@@ -44,7 +36,7 @@ impl Repository {
         targets: Targets,
     ) -> Result<Key> {
         let act = Act::Delete { incarnation: Text(incarnation), targets };
-        self.announce(self.store().random_id()?, digest, act).await
+        self.announce(self.store().random_id()?, digest, act, &[]).await
     }
 
     /// A tag is about to leave a manifest, or to go.
@@ -55,20 +47,28 @@ impl Repository {
         life: RandomId,
     ) -> Result<Key> {
         let act = Act::Untag { tag: tag.clone(), incarnation: Text(life) };
-        self.announce(self.store().random_id()?, digest, act).await
+        self.announce(self.store().random_id()?, digest, act, &[]).await
     }
 
-    /// Stores a candidate for collection, under a name that is never used again. Whoever learns
-    /// that the act did not happen clears it; if nobody does, a collector finds out.
-    async fn announce(&self, id: RandomId, digest: &Digest, act: Act) -> Result<Key> {
-        let (key, candidate) = self.candidate(id, digest, act)?;
-        match self.store().swap(&key, None, &candidate).await? {
-            Swap::Stored(_) | Swap::Conflict => Ok(key), // a random name has no rival
-        }
-    }
-
-    fn candidate(&self, id: RandomId, digest: &Digest, act: Act) -> Result<(Key, Candidate)> {
+    /// Stores a candidate for collection, under a name that is never used again, and then the edges
+    /// of the act. Whoever learns that the act did not happen clears them; if nobody does, a
+    /// collector finds out.
+    async fn announce(
+        &self,
+        id: RandomId,
+        digest: &Digest,
+        act: Act,
+        edges: &[Key],
+    ) -> Result<Key> {
         let candidate = Candidate { repository: self.name.clone(), digest: *digest, act };
-        Ok((layout::candidate(id)?, candidate))
+        let key = layout::candidate(id)?;
+        let marks = edges.iter().cloned().map(Change::Mark);
+        let changes = once(swapping(&key, None, &candidate)?).chain(marks).collect();
+        match self.store().change_all(changes).await? {
+            Changed::All(_) => {}
+            // A random name has no rival: it is there, whatever was said.
+            Changed::Conflict { .. } => self.store().mark(edges).await?,
+        }
+        Ok(key)
     }
 }

@@ -3,6 +3,7 @@
 mod session;
 
 use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
 
@@ -187,7 +188,7 @@ impl Upload {
         }
         let verified = match hashed {
             Some(verified) => verified,
-            None => self.repository.hash_extent(self.extent, claimed.algorithm()).await?,
+            None => hash_extent(&self.repository, self.extent, claimed.algorithm()).await?,
         };
         if let Err(error) = check_digest(claimed, verified) {
             self.repository.discard_upload(self.extent).await?;
@@ -342,4 +343,22 @@ fn check_digest(claimed: &Digest, verified: Verified) -> Result<()> {
     let (hashed, size) = (verified.digest(), verified.size());
     let message = format!("expected {claimed}, hashed {hashed} over {size} bytes");
     Err(Error::new(ErrorKind::DigestInvalid, message))
+}
+
+/// Reads what was written, because the client named another algorithm at the end.
+async fn hash_extent(
+    repository: &Repository,
+    extent: ExtentId,
+    algorithm: Algorithm,
+) -> Result<Verified> {
+    let extents = &repository.store().environment.extents;
+    let Some(mut bytes) = extents.read(extent, 0..u64::MAX).await? else {
+        let message = format!("upload {extent} was given up while it ended");
+        return Err(Error::new(ErrorKind::UploadUnknown, message));
+    };
+    let mut hasher = Hasher::new(algorithm);
+    while let Some(bytes) = bytes.try_next().await? {
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finish())
 }

@@ -5,9 +5,8 @@ use orlop_backend::ExtentId;
 use orlop_oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 
+use super::inline_state;
 use super::text::Text;
-use super::{decode_inline, encode_inline};
-use crate::store::State;
 
 /// What is known of a digest. An absent record is a dead one without trash and fences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,16 +29,7 @@ pub(crate) struct BlobState {
     pub(crate) inline: Option<Bytes>,
 }
 
-impl State for BlobState {
-    fn encode(&self) -> Result<Bytes, String> {
-        encode_inline(self, self.inline.as_ref())
-    }
-
-    fn decode(value: Bytes) -> Result<Self, String> {
-        let (state, inline) = decode_inline(&value)?;
-        Ok(Self { inline, ..state })
-    }
-}
+inline_state!(BlobState);
 
 /// Whether there are bytes, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

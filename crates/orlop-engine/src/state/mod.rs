@@ -41,6 +41,23 @@ macro_rules! json_state {
 }
 use json_state;
 
+/// A state that is JSON, and behind it the bytes that it has `inline`, if any.
+macro_rules! inline_state {
+    ($state:ty) => {
+        impl $crate::store::State for $state {
+            fn encode(&self) -> Result<bytes::Bytes, String> {
+                $crate::state::encode_inline(self, self.inline.as_ref())
+            }
+
+            fn decode(value: bytes::Bytes) -> Result<Self, String> {
+                let (state, inline) = $crate::state::decode_inline(&value)?;
+                Ok(Self { inline, ..state })
+            }
+        }
+    };
+}
+use inline_state;
+
 fn encode_json(state: &impl Serialize) -> Result<Bytes, String> {
     serde_json::to_vec(state).map(Bytes::from).map_err(|error| error.to_string())
 }

@@ -7,9 +7,8 @@ use orlop_backend::Checkpoint;
 use orlop_oci::{Algorithm, Digest, HashState, Hasher, Invalid, RepositoryName};
 use serde::{Deserialize, Serialize};
 
+use super::inline_state;
 use super::text::hex;
-use super::{decode_inline, encode_inline};
-use crate::store::State;
 
 /// An upload session. Its id is also that of the extent it writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,16 +30,7 @@ pub(crate) struct Session {
     pub(crate) inline: Option<Bytes>,
 }
 
-impl State for Session {
-    fn encode(&self) -> Result<Bytes, String> {
-        encode_inline(self, self.inline.as_ref())
-    }
-
-    fn decode(value: Bytes) -> Result<Self, String> {
-        let (state, inline) = decode_inline(&value)?;
-        Ok(Self { inline, ..state })
-    }
-}
+inline_state!(Session);
 
 /// How far an upload has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! Beginning uploads, and taking them up.
 
 use bytes::BytesMut;
-use futures::TryStreamExt;
 use orlop_backend::{ExtentId, Swap, Version};
-use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
+use orlop_oci::{Algorithm, Descriptor, Digest, Hasher};
 
 use super::Upload;
 use crate::repository::{ATTEMPTS, Repository};
@@ -106,24 +105,6 @@ impl Repository {
     /// What an upload begins with that may become a blob without an extent.
     fn no_bytes(&self) -> Option<BytesMut> {
         (self.shared.options.inline_bytes_max > 0).then(BytesMut::new)
-    }
-
-    /// Reads what was written, because the client named another algorithm at the end.
-    pub(super) async fn hash_extent(
-        &self,
-        extent: ExtentId,
-        algorithm: Algorithm,
-    ) -> Result<Verified> {
-        let extents = &self.store().environment.extents;
-        let Some(mut bytes) = extents.read(extent, 0..u64::MAX).await? else {
-            let message = format!("upload {extent} was given up while it ended");
-            return Err(Error::new(ErrorKind::UploadUnknown, message));
-        };
-        let mut hasher = Hasher::new(algorithm);
-        while let Some(bytes) = bytes.try_next().await? {
-            hasher.update(&bytes);
-        }
-        Ok(hasher.finish())
     }
 }
 
