@@ -33,7 +33,6 @@ use crate::volume::Volume;
 #[derive(Debug)]
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
-    flushed: Condvar,
     /// Held by the one who flushes.
     halves: Mutex<Halves>,
     /// The epoch, for all processes.
@@ -51,14 +50,17 @@ struct Queue {
     is_led: bool,
 }
 
-/// What became of a batch; all who wait for it read this.
+/// What all who wait for a batch share. Nobody is woken for another one.
 #[derive(Debug, Default)]
-struct Batch(OnceLock<Result<(), (ErrorKind, String)>>);
+struct Batch {
+    outcome: OnceLock<Result<(), (ErrorKind, String)>>,
+    /// That it is flushed, or that one of those who wait for it is to flush it.
+    turned: Condvar,
+}
 
 impl Journal {
     fn new(halves: Halves, epoch: Box<dyn DiskFile>, numbers: Box<dyn DiskFile>) -> Self {
-        let (queue, flushed) = (Mutex::default(), Condvar::new());
-        Self { queue, flushed, halves: Mutex::new(halves), epoch, numbers }
+        Self { queue: Mutex::default(), halves: Mutex::new(halves), epoch, numbers }
     }
 
     /// Makes entries durable, together with those of everybody who asks at this moment. If it fails
@@ -69,20 +71,20 @@ impl Journal {
             entry.encode(&mut queue.waiting);
         }
         let batch = queue.batch.clone();
-        while queue.is_led && batch.0.get().is_none() {
-            queue = self.flushed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while queue.is_led && batch.outcome.get().is_none() {
+            queue = batch.turned.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if batch.0.get().is_none() {
+        if batch.outcome.get().is_none() {
             queue.is_led = true;
             let _lead = Lead { journal: self, batch: mem::take(&mut queue.batch) };
             let waiting = mem::take(&mut queue.waiting);
             drop(queue);
             let written = self.halves().write(volume, &waiting);
-            let _ = batch.0.set(written.map_err(|error| (error.kind(), error.to_string())));
+            let _ = batch.outcome.set(written.map_err(|error| (error.kind(), error.to_string())));
         } else {
             drop(queue);
         }
-        match batch.0.get() {
+        match batch.outcome.get() {
             Some(Ok(())) => Ok(()),
             Some(Err((kind, message))) => Err(Error::new(*kind, message.clone())),
             None => Err(Error::new(ErrorKind::Unavailable, "the journal was not written")),
@@ -107,8 +109,11 @@ struct Lead<'j> {
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let message = "its writer died".to_owned();
-        let _ = self.batch.0.set(Err((ErrorKind::Unavailable, message))); // unless it is written
-        self.journal.queue().is_led = false;
-        self.journal.flushed.notify_all();
+        let outcome = Err((ErrorKind::Unavailable, message));
+        let _ = self.batch.outcome.set(outcome); // unless it is written
+        let mut queue = self.journal.queue();
+        queue.is_led = false;
+        queue.batch.turned.notify_one();
+        self.batch.turned.notify_all();
     }
 }
