@@ -40,6 +40,8 @@ WORKLOADS = [
     Workload("pull 4 KiB, 8 at once", "pull", 8, 4 * KIB),
     Workload("HEAD of a blob", "head", 1),
     Workload("HEAD of a blob, 8 at once", "head", 8),
+    Workload("GET /v2/", "ping", 1),
+    Workload("GET /v2/, 8 at once", "ping", 8),
     Workload("push a manifest, 8 at once", "push-manifest", 8),
     Workload("pull a manifest, 8 at once", "pull-manifest", 8),
 ]

@@ -19,6 +19,8 @@ pub(crate) enum Act {
     Pull { size: usize },
     /// Asks whether there is a blob.
     Head,
+    /// Asks whether there is a registry: what any answer costs.
+    Ping,
     /// Pushes a new manifest with a new tag.
     PushManifest,
     /// Pulls a manifest by its tag.
@@ -54,6 +56,7 @@ impl Act {
             "chunks" => Self::Chunks { size, chunk },
             "pull" => Self::Pull { size },
             "head" => Self::Head,
+            "ping" => Self::Ping,
             "push-manifest" => Self::PushManifest,
             "pull-manifest" => Self::PullManifest,
             _ => return Err(format!("no act is called {name:?}").into()),
@@ -64,7 +67,7 @@ impl Act {
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Push { size } | Self::Chunks { size, .. } | Self::Pull { size } => size,
-            Self::Head | Self::PushManifest | Self::PullManifest => 0,
+            Self::Head | Self::Ping | Self::PushManifest | Self::PullManifest => 0,
         }
     }
 }
@@ -81,7 +84,7 @@ impl Supplies {
         client.push(&layer)?;
         let image = Image::new(&config, &layer);
         let count = match act {
-            Act::Push { .. } | Act::Chunks { .. } | Act::PushManifest => 0,
+            Act::Push { .. } | Act::Chunks { .. } | Act::Ping | Act::PushManifest => 0,
             Act::Pull { size } if size > SMALL_BYTES => 1,
             Act::Pull { .. } | Act::Head | Act::PullManifest => TARGETS,
         };
@@ -144,6 +147,10 @@ impl Worker {
                 let manifest = supplies.image.manifest(random);
                 begin = Instant::now();
                 client.push_manifest(&manifest)?;
+            }
+            Act::Ping => {
+                begin = Instant::now();
+                client.ping()?;
             }
             Act::Pull { .. } | Act::PullManifest | Act::Head => {
                 let target = &supplies.targets[*turn % supplies.targets.len()];

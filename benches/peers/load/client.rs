@@ -104,6 +104,13 @@ impl Client {
         Ok(())
     }
 
+    /// Asks whether there is a registry.
+    pub(crate) fn ping(&mut self) -> Result<()> {
+        let answer = self.connection.ask("GET", "/v2/", "", [&[], &[]])?;
+        self.connection.body(&answer, |_| ())?;
+        answer.expect(200, None)
+    }
+
     /// Asks whether a target is there.
     pub(crate) fn head(&mut self, target: &Target) -> Result<()> {
         let answer = self.connection.ask("HEAD", &target.path, ACCEPT, [&[], &[]])?;
