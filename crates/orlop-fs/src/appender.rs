@@ -2,13 +2,18 @@
 //!
 //! Bytes are gathered to large batches, and one batch is written on a blocking thread while the
 //! next one comes in: at most two of them are in memory, and no thread is held while a slow
-//! client sends nothing. What is written is synced beside the writing, every few batches, so that
-//! a commit has little left to wait for, however large the blob is.
+//! client sends nothing.
+//!
+//! What must be durable and fills a batch goes to the medium directly: it has to get there anyway,
+//! and the operating system need not find memory for it first. Where that cannot be done, what is
+//! written is synced beside the writing, every few batches. So a commit has little left to wait
+//! for, however large the blob is.
 
 use std::io;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +21,7 @@ use orlop_backend::{Appender, Checkpoint, ExtentId, Result};
 use tokio::task::JoinHandle;
 
 use crate::blocking::blocking;
+use crate::buffer::{BLOCK_BYTES, Buffer};
 use crate::disk::DiskFile;
 use crate::layout::parent;
 use crate::volume::{Volume, failed};
@@ -26,8 +32,7 @@ pub(crate) struct FsAppender {
     volume: Arc<Volume>,
     id: ExtentId,
     file: Arc<dyn DiskFile>,
-    batch: Vec<Bytes>,
-    batch_bytes: usize,
+    batch: Buffer,
     /// Everything before is written or in `writing`.
     offset: u64,
     /// The last checkpoint. Once there was one with bytes, the file's name is durable too.
@@ -36,9 +41,10 @@ pub(crate) struct FsAppender {
     /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
     /// writes it out when it is closed.
     has_rest: bool,
-    writing: Option<JoinHandle<Result<()>>>,
-    /// Bytes written since a sync began.
-    unsynced: usize,
+    /// Gives the batch's memory back.
+    writing: Option<JoinHandle<Result<Buffer>>>,
+    /// Bytes that the operating system has been given since a sync began.
+    unsynced: Arc<AtomicUsize>,
     syncing: Option<JoinHandle<Result<()>>>,
 }
 
@@ -53,34 +59,46 @@ impl FsAppender {
             volume,
             id,
             file: file.into(),
-            batch: Vec::new(),
-            batch_bytes: 0,
+            batch: Buffer::default(),
             offset: rest.start,
             durable: rest.start,
             has_rest: !rest.is_empty(),
             writing: None,
-            unsynced: 0,
+            unsynced: Arc::default(),
             syncing: None,
         }
     }
 
     /// Hands the batch to a blocking thread, after the one before is done.
     async fn flush(&mut self) -> Result<()> {
-        settle(&mut self.writing).await?;
+        let emptied = settle(&mut self.writing).await?.unwrap_or_default().emptied();
         self.sync_ahead().await?;
-        let batch = mem::take(&mut self.batch);
+        let batch = mem::replace(&mut self.batch, emptied);
         let (at, truncate) = (self.offset, mem::take(&mut self.has_rest));
-        self.unsynced += self.batch_bytes;
-        self.offset += mem::take(&mut self.batch_bytes) as u64;
-        let (file, path) = (self.file.clone(), self.volume.layout.open_extent(self.id));
-        let durable = self.durable;
+        self.offset += batch.len() as u64;
+        let (file, unsynced) = (self.file.clone(), self.unsynced.clone());
+        // One that is full begins with a block, see `batch_max`.
+        let is_direct = self.volume.is_durable() && batch.len() == BATCH_BYTES;
+        let (path, durable) = (self.volume.layout.open_extent(self.id), self.durable);
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            write_batch(&*file, truncate, at, &batch).map_err(|error| {
+            let write = || {
+                if truncate {
+                    file.truncate(at)?;
+                }
+                let bytes = batch.bytes();
+                if !(is_direct && file.write_direct_at(bytes, at)?) {
+                    unsynced.fetch_add(bytes.len(), Ordering::Relaxed);
+                    write_pieces(&*file, bytes, at)?;
+                }
+                Ok(())
+            };
+            write().map_err(|error| {
                 // What followed the last checkpoint is lost anyway; if the disk is full, others
                 // can use the room.
                 let _ = file.truncate(durable);
                 failed("write", &path, error)
-            })
+            })?;
+            Ok(batch)
         }));
         Ok(())
     }
@@ -88,11 +106,12 @@ impl FsAppender {
     /// Begins to sync what is written, beside the writing, so that little is left at the end.
     async fn sync_ahead(&mut self) -> Result<()> {
         let is_idle = self.syncing.as_ref().is_none_or(JoinHandle::is_finished);
-        if self.unsynced < SYNC_BYTES || !is_idle || !self.volume.is_durable() {
+        let unsynced = self.unsynced.load(Ordering::Relaxed);
+        if unsynced < SYNC_BYTES || !is_idle || !self.volume.is_durable() {
             return Ok(());
         }
         settle(&mut self.syncing).await?;
-        self.unsynced = 0;
+        self.unsynced.fetch_sub(unsynced, Ordering::Relaxed);
         let (volume, file) = (self.volume.clone(), self.file.clone());
         let path = volume.layout.open_extent(self.id);
         self.syncing = Some(tokio::task::spawn_blocking(move || volume.sync_file(&*file, &path)));
@@ -104,7 +123,14 @@ impl FsAppender {
     async fn finish(&mut self) -> Result<()> {
         self.flush().await?;
         settle(&mut self.writing).await?;
-        settle(&mut self.syncing).await
+        settle(&mut self.syncing).await.map(drop)
+    }
+
+    /// How many bytes the batch may have: up to the end of a block, so that the next one begins
+    /// with one, and only one that does so itself may have [`BATCH_BYTES`].
+    fn batch_max(&self) -> usize {
+        let into_block = self.offset % BLOCK_BYTES as u64;
+        BATCH_BYTES - usize::try_from(into_block).unwrap_or_default()
     }
 
     /// Makes contents durable, then the name under which they are found.
@@ -127,11 +153,13 @@ impl Appender for FsAppender {
         self.has_rest
     }
 
-    async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.batch_bytes += bytes.len();
-        self.batch.push(bytes);
-        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_PIECES {
-            self.flush().await?;
+    async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            let max = self.batch_max();
+            self.batch.fill(&mut bytes, max);
+            if self.batch.len() == max {
+                self.flush().await?;
+            }
         }
         Ok(())
     }
@@ -157,31 +185,21 @@ impl Appender for FsAppender {
     }
 }
 
-fn write_batch(
-    file: &dyn DiskFile,
-    truncate: bool,
-    mut at: u64,
-    batch: &[Bytes],
-) -> io::Result<()> {
-    if truncate {
-        file.truncate(at)?;
-    }
-    for bytes in batch {
-        for piece in bytes.chunks(WRITE_BYTES) {
-            file.write_all_at(piece, at)?;
-            at += piece.len() as u64;
-        }
+fn write_pieces(file: &dyn DiskFile, bytes: &[u8], mut at: u64) -> io::Result<()> {
+    for piece in bytes.chunks(WRITE_BYTES) {
+        file.write_all_at(piece, at)?;
+        at += piece.len() as u64;
     }
     Ok(())
 }
 
 /// Waits for work that was handed to a blocking thread.
-async fn settle(work: &mut Option<JoinHandle<Result<()>>>) -> Result<()> {
+async fn settle<T: Send + 'static>(work: &mut Option<JoinHandle<Result<T>>>) -> Result<Option<T>> {
     let Some(work) = work.take() else {
-        return Ok(());
+        return Ok(None);
     };
     match work.await {
-        Ok(result) => result,
+        Ok(result) => result.map(Some),
         Err(error) => blocking(move || std::panic::resume_unwind(error.into_panic())).await,
     }
 }
@@ -193,9 +211,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// and in a virtual machine that has given free memory back such a block must be fetched from the
 /// host again: a write of 1 MiB was seen to cost up to nine times as much as 32 of these.
 const WRITE_BYTES: usize = 32 << 10;
-
-/// A client that sends single bytes must not fill memory with what stands around them.
-const BATCH_PIECES: usize = 1 << 12;
 
 /// About what is left to be synced at the end of an upload.
 const SYNC_BYTES: usize = 8 << 20;

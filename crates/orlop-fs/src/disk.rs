@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::cached;
+use crate::{cached, direct};
 
 /// A file system.
 pub trait Disk: Debug + Send + Sync {
@@ -57,6 +57,12 @@ pub trait DiskFile: Debug + Send + Sync {
     fn to_os(&self) -> io::Result<Option<File>>;
     /// Writes all of `bytes` at `offset`.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// The same past the operating system's memory, for what nobody will read soon: at an offset
+    /// and of a length that are multiples of a block. `false` if that cannot be done; then it may
+    /// have written some of them.
+    fn write_direct_at(&self, bytes: &[u8], offset: u64) -> io::Result<bool> {
+        self.write_all_at(bytes, offset).map(|()| true)
+    }
     /// Cuts the file off.
     fn truncate(&self, len: u64) -> io::Result<()>;
     /// Makes contents and length durable, but not the name.
@@ -230,6 +236,10 @@ impl DiskFile for File {
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn write_direct_at(&self, bytes: &[u8], offset: u64) -> io::Result<bool> {
+        direct::write_all_at(self, bytes, offset)
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {

@@ -34,8 +34,10 @@
 
 mod appender;
 mod blocking;
+mod buffer;
 mod cached;
 mod change;
+mod direct;
 mod dirs;
 pub mod disk;
 mod extents;

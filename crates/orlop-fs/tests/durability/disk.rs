@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
@@ -26,9 +27,12 @@ pub(crate) struct AccountingDisk {
     account: Arc<Mutex<Account>>,
     pub(crate) syncs_fail: Arc<AtomicBool>,
     pub(crate) is_full: Arc<AtomicBool>,
+    /// Whether nothing can be written directly.
+    pub(crate) is_indirect: Arc<AtomicBool>,
     /// How many syncs there were, and whether each takes a while.
     pub(crate) syncs: Arc<AtomicUsize>,
     pub(crate) is_slow: Arc<AtomicBool>,
+    syncing_threads: Arc<Mutex<Vec<ThreadId>>>,
 }
 
 #[derive(Debug)]
@@ -52,8 +56,14 @@ impl AccountingDisk {
         Box::new(AccountedFile { file, path, disk: self.clone() })
     }
 
+    /// On which threads was synced since this was asked.
+    pub(crate) fn take_syncing_threads(&self) -> Vec<ThreadId> {
+        mem::take(&mut self.syncing_threads.lock().expect("no panic"))
+    }
+
     fn check_sync(&self) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.syncing_threads.lock().expect("no panic").push(thread::current().id());
         if self.is_slow.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(3));
         }
@@ -193,6 +203,13 @@ impl DiskFile for AccountedFile {
 
     fn to_os(&self) -> io::Result<Option<std::fs::File>> {
         self.file.to_os()
+    }
+
+    fn write_direct_at(&self, bytes: &[u8], offset: u64) -> io::Result<bool> {
+        if self.disk.is_indirect.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        self.write_all_at(bytes, offset).map(|()| true)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

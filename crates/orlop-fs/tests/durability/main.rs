@@ -67,23 +67,27 @@ async fn records_and_markers_are_durable_when_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn extents_are_durable_at_each_checkpoint_and_when_sealed() {
-    let Fixture { disk, store, directory: _directory } = fixture();
-    let mut appender = claim(&store, &Checkpoint::start()).await;
-    write(&mut appender, 20 << 20).await;
-    let at = appender.checkpoint().await.expect("durable");
-    disk.assert_durable("a checkpoint");
-    drop(appender);
-    let mut appender = claim(&store, &at).await;
-    write(&mut appender, 20 << 20).await;
-    appender.seal().await.expect("sealed");
-    disk.assert_durable("a sealed extent");
-    store.extents.delete("a".repeat(26).parse().expect("an id")).await.expect("deleted");
-    disk.assert_durable("a deleted extent");
+    for is_indirect in [false, true] {
+        let Fixture { disk, store, directory: _directory } = fixture();
+        disk.is_indirect.store(is_indirect, Ordering::Relaxed);
+        let mut appender = claim(&store, &Checkpoint::start()).await;
+        write(&mut appender, 20 << 20).await;
+        let at = appender.checkpoint().await.expect("durable");
+        disk.assert_durable("a checkpoint");
+        drop(appender);
+        let mut appender = claim(&store, &at).await;
+        write(&mut appender, 20 << 20).await;
+        appender.seal().await.expect("sealed");
+        disk.assert_durable("a sealed extent");
+        store.extents.delete("a".repeat(26).parse().expect("an id")).await.expect("deleted");
+        disk.assert_durable("a deleted extent");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_beside_the_writing_is_not_forgotten() {
     let Fixture { disk, store, directory: _directory } = fixture();
+    disk.is_indirect.store(true, Ordering::Relaxed); // what is written directly is synced once
     let mut appender = claim(&store, &Checkpoint::start()).await;
     disk.syncs_fail.store(true, Ordering::Relaxed);
     let mut failed = false;
