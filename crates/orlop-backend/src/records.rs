@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::{Key, Prefix, Result};
@@ -83,6 +84,17 @@ pub trait Records: Debug + Send + Sync {
             self.mark(&marks).await?;
         }
         Ok(Changed::All(versions))
+    }
+
+    /// Runs an operation, which makes several calls of this store one after the other. A store
+    /// whose calls wait for a medium may run it on a thread that may wait, so that not each of them
+    /// has to be handed to one. From there it goes on to its end, even if the caller does not wait.
+    ///
+    /// The operation must not wait for anything but this store's records. Fails only if it was
+    /// not run.
+    async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
+        operation.await;
+        Ok(())
     }
 
     /// The records and markers whose key is `prefix` and one more segment, in ascending order of

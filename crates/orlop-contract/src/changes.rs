@@ -1,8 +1,8 @@
-//! The clauses of [`orlop_backend::Records::change_all`].
+//! The clauses of [`orlop_backend::Records::change_all`] and [`orlop_backend::Records::run`].
 #![allow(clippy::missing_panics_doc)] // each panics if the backend breaks it
 
 use bytes::Bytes;
-use orlop_backend::{Change, Changed, Version};
+use orlop_backend::{Change, Changed, Expected, Swap, Version};
 
 use crate::Subject;
 use crate::records::{create, get, key, list, prefix};
@@ -64,4 +64,27 @@ pub async fn who_loses_the_first_change_makes_no_other(subject: &dyn Subject) {
     let [winner] = winners[..] else { panic!("{winners:?} won") };
     let stored = list(&*openings[0].records, &prefix(), None).await;
     assert_eq!(stored, ["a".to_owned(), format!("b{winner}")]);
+}
+
+/// An operation that the store runs makes all its calls, and is over when it was run.
+pub async fn an_operation_is_over_when_it_was_run(subject: &dyn Subject) {
+    let records = subject.open().await.records;
+    let runs = (0..8).map(|n| {
+        let (records, store) = (records.clone(), records.clone());
+        let operation = async move {
+            let own = key(&format!("own{n}"));
+            let version = create(&*store, &own, "one").await;
+            store.mark(&[key(&format!("m{n}"))]).await.expect("marked");
+            let changed = store.swap(&own, Expected::Version(&version), "two".into()).await;
+            assert!(matches!(changed.expect("an answer"), Swap::Stored(_)));
+            assert_eq!(get(&*store, &own).await.expect("stored").value, "two");
+            let one_of_all = store.swap(&key("all"), Expected::Absent, "first".into()).await;
+            let _ = one_of_all.expect("an answer");
+        };
+        async move { records.run(Box::pin(operation)).await }
+    });
+    for run in futures::future::join_all(runs).await {
+        run.expect("it was run");
+    }
+    assert_eq!(list(&*records, &prefix(), None).await.len(), 8 + 8 + 1);
 }

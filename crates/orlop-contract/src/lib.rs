@@ -91,6 +91,7 @@ macro_rules! contract {
             segments_may_be_long
         ]);
         $crate::contract!(@clauses $subject, changes: [
+            an_operation_is_over_when_it_was_run
             changes_are_made_up_to_a_conflict
             who_loses_the_first_change_makes_no_other
         ]);

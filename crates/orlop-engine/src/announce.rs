@@ -25,7 +25,9 @@ impl Repository {
         edges: &[Key],
     ) -> Result<Key> {
         let act = Act::Push { incarnation: Text(incarnation), targets };
-        self.announce(incarnation, digest, act, edges).await
+        let marks = edges.iter().cloned().map(Change::Mark).collect();
+        // A mark has no conflict.
+        self.announce(incarnation, digest, act, marks).await.map(|(candidate, _)| candidate)
     }
 
     /// A manifest is about to end an incarnation.
@@ -36,39 +38,40 @@ impl Repository {
         targets: Targets,
     ) -> Result<Key> {
         let act = Act::Delete { incarnation: Text(incarnation), targets };
-        self.announce(self.store().random_id()?, digest, act, &[]).await
+        let id = self.store().random_id()?;
+        self.announce(id, digest, act, Vec::new()).await.map(|(candidate, _)| candidate)
     }
 
-    /// A tag is about to leave a manifest, or to go.
+    /// A tag is about to leave a manifest: by `changes`, or to go.
     pub(crate) async fn announce_untag(
         &self,
         digest: &Digest,
         tag: &Tag,
         life: RandomId,
-    ) -> Result<Key> {
+        changes: Vec<Change>,
+    ) -> Result<(Key, Changed)> {
         let act = Act::Untag { tag: tag.clone(), incarnation: Text(life) };
-        self.announce(self.store().random_id()?, digest, act, &[]).await
+        self.announce(self.store().random_id()?, digest, act, changes).await
     }
 
-    /// Stores a candidate for collection, under a name that is never used again, and then the edges
-    /// of the act. Whoever learns that the act did not happen clears them; if nobody does, a
-    /// collector finds out.
+    /// Stores a candidate for collection, under a name that is never used again, and then makes the
+    /// steps of the act, with what comes of them. Whoever learns that the act did not happen
+    /// clears the candidate and its edges; if nobody does, a collector finds out.
     async fn announce(
         &self,
         id: RandomId,
         digest: &Digest,
         act: Act,
-        edges: &[Key],
-    ) -> Result<Key> {
+        steps: Vec<Change>,
+    ) -> Result<(Key, Changed)> {
         let candidate = Candidate { repository: self.name.clone(), digest: *digest, act };
         let key = layout::candidate(id)?;
-        let marks = edges.iter().cloned().map(Change::Mark);
-        let changes = once(swapping(&key, None, &candidate)?).chain(marks).collect();
-        match self.store().change_all(changes).await? {
-            Changed::All(_) => {}
+        let announced = once(swapping(&key, None, &candidate)?).chain(steps.iter().cloned());
+        let outcome = match self.store().change_all(announced.collect()).await? {
             // A random name has no rival: it is there, whatever was said.
-            Changed::Conflict { .. } => self.store().mark(edges).await?,
-        }
-        Ok(key)
+            Changed::Conflict { at: 0 } => self.store().change_all(steps).await?,
+            outcome => outcome,
+        };
+        Ok((key, outcome))
     }
 }

@@ -21,6 +21,11 @@ impl Repository {
     /// an index names it.
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<bool> {
         self.check_deletes_allowed()?;
+        let (repository, digest) = (self.clone(), *digest);
+        self.store().run(async move { repository.delete(&digest).await }).await
+    }
+
+    async fn delete(&self, digest: &Digest) -> Result<bool> {
         let key = layout::manifest(&self.name, digest)?;
         for _ in 0..ATTEMPTS {
             let Some(mut stored) = self.store().get::<ManifestState>(&key).await? else {

@@ -38,6 +38,11 @@ impl Repository {
     /// ```
     pub async fn put_manifest(&self, manifest: &Manifest, put: &PutManifest) -> Result<Descriptor> {
         self.check_size(manifest)?;
+        let (repository, manifest, put) = (self.clone(), manifest.clone(), put.clone());
+        self.store().run(async move { repository.put(&manifest, &put).await }).await
+    }
+
+    async fn put(&self, manifest: &Manifest, put: &PutManifest) -> Result<Descriptor> {
         let digest = manifest.digest();
         for _ in 0..ATTEMPTS {
             let tags = self.new_tags(&put.tags, put.condition).await?;

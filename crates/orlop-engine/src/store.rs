@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures::channel::oneshot;
 use futures::{StreamExt, TryStreamExt, stream};
 use orlop_backend::{
     ByteStream, Change, Changed, Environment, Error as BackendError, ErrorKind as BackendErrorKind,
@@ -59,6 +60,23 @@ impl Store {
     /// Makes changes in order, up to the first that conflicts.
     pub(crate) async fn change_all(&self, changes: Vec<Change>) -> Result<Changed> {
         Ok(self.environment.records.change_all(changes).await?)
+    }
+
+    /// Runs an operation that makes several calls, where they cost the least. Once it was begun it
+    /// goes on to its end, even if the caller does not wait.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (tell, told) = oneshot::channel();
+        let operation = async move {
+            let _ = tell.send(operation.await); // if anybody waits
+        };
+        self.environment.records.run(Box::pin(operation)).await?;
+        told.await.unwrap_or_else(|_| {
+            let message = "the operation was given up before its end";
+            Err(BackendError::new(BackendErrorKind::Unavailable, message).into())
+        })
     }
 
     /// Stores `state` in place of bytes that cannot be read, if they are still these.

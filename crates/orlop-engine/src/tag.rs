@@ -1,13 +1,15 @@
 //! Tags: names on manifests, changed by compare-and-swap.
 
+use std::iter::once;
+
 use futures::{StreamExt, TryStreamExt};
-use orlop_backend::{Key, RandomId, Removal, Swap};
+use orlop_backend::{Changed, Key, RandomId, Removal};
 use orlop_oci::{Digest, Tag};
 
 use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository, contended};
 use crate::state::{TagState, Text};
-use crate::store::Stored;
+use crate::store::{Stored, swapping};
 use crate::{Condition, Error, ErrorKind, Page, Result, layout};
 
 /// A tag that is about to be set.
@@ -43,6 +45,12 @@ impl Repository {
     /// repository has no such manifest. Fails with [`ErrorKind::Precondition`] if the tag is not
     /// as `condition` asks.
     pub async fn set_tag(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
+        let (repository, tag, digest) = (self.clone(), tag.clone(), *digest);
+        let set = async move { repository.try_set(&tag, &digest, condition).await };
+        self.store().run(set).await
+    }
+
+    async fn try_set(&self, tag: &Tag, digest: &Digest, condition: Condition) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             let Some(manifest) = self.live_manifest(digest, Reliance::Edge).await? else {
                 return Ok(false);
@@ -67,6 +75,11 @@ impl Repository {
     /// returns. Fails with [`ErrorKind::Precondition`] if the tag is not as `condition` asks.
     pub async fn delete_tag(&self, tag: &Tag, condition: Condition) -> Result<bool> {
         self.check_deletes_allowed()?;
+        let (repository, tag) = (self.clone(), tag.clone());
+        self.store().run(async move { repository.take_off(&tag, condition).await }).await
+    }
+
+    async fn take_off(&self, tag: &Tag, condition: Condition) -> Result<bool> {
         let key = layout::tag(&self.name, tag)?;
         for _ in 0..ATTEMPTS {
             let stored = self.store().get::<TagState>(&key).await?;
@@ -74,7 +87,8 @@ impl Repository {
             let Some(Stored { state, version, .. }) = stored else {
                 return Ok(false);
             };
-            let candidate = self.announce_untag(&state.digest, tag, state.incarnation.0).await?;
+            let life = state.incarnation.0;
+            let (candidate, _) = self.announce_untag(&state.digest, tag, life, Vec::new()).await?;
             if self.store().remove(&key, &version).await? == Removal::Removed {
                 self.store().clear(&[self.edge_of(tag, &state)?]).await?;
                 return Ok(true);
@@ -131,21 +145,26 @@ impl Repository {
                 // By somebody whose edge a collector may have missed, so it is looked at again.
                 return self.settle(&tag, digest, manifest, None).await;
             }
-            let candidate = match displaced.filter(|old| old.digest != *digest) {
-                Some(old) => Some(self.announce_untag(&old.digest, &tag, old.incarnation.0).await?),
-                None => None,
-            };
             let next = TagState {
                 digest: *digest,
                 manifest: Text(manifest),
                 incarnation: Text(incarnation),
             };
-            let version = found.as_ref().map(|found| &found.version);
             // The one attempt of this incarnation; after an error it may still happen.
-            let is_set = match store.swap(&key, version, &next).await? {
-                Swap::Stored(_) => true,
+            let attempt = vec![swapping(&key, found.as_ref().map(|found| &found.version), &next)?];
+            let (candidate, changed) = match displaced.filter(|old| old.digest != *digest) {
+                Some(old) => {
+                    let life = old.incarnation.0;
+                    let (candidate, changed) =
+                        self.announce_untag(&old.digest, &tag, life, attempt).await?;
+                    (Some(candidate), changed)
+                }
+                None => (None, store.change_all(attempt).await?),
+            };
+            let is_set = match changed {
+                Changed::All(_) => true,
                 // Another one's, or the echo of our own.
-                Swap::Conflict => {
+                Changed::Conflict { .. } => {
                     let now = store.get::<TagState>(&key).await?;
                     now.is_some_and(|now| now.state.incarnation.0 == incarnation)
                 }
@@ -154,8 +173,7 @@ impl Repository {
                 return self.settle(&tag, digest, manifest, displaced).await;
             }
             // Lost: this incarnation is over, and so is its edge. Try with a new one.
-            store.clear(&[edge]).await?;
-            store.clear(candidate.as_slice()).await?;
+            store.clear(&once(edge).chain(candidate).collect::<Vec<_>>()).await?;
             incarnation = store.random_id()?;
             let edge = layout::tag_edge(&self.name, digest, manifest, &tag, incarnation)?;
             store.mark(std::slice::from_ref(&edge)).await?;

@@ -13,6 +13,11 @@ impl Repository {
     /// it. Fails with [`ErrorKind::Denied`] if a manifest of this repository refers to it.
     pub async fn delete_blob(&self, digest: &Digest) -> Result<bool> {
         self.check_deletes_allowed()?;
+        let (repository, digest) = (self.clone(), *digest);
+        self.store().run(async move { repository.take_out(&digest).await }).await
+    }
+
+    async fn take_out(&self, digest: &Digest) -> Result<bool> {
         let key = layout::blob(digest)?;
         for _ in 0..ATTEMPTS {
             let Some(stored) = self.store().get::<BlobState>(&key).await? else {

@@ -138,10 +138,18 @@ impl Upload {
 
     /// The same where the blob has bytes already, in an extent that is known to be `bad`.
     pub(crate) async fn commit_over(
-        mut self,
+        self,
         claimed: &Digest,
         bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
+        if self.inline.is_none() {
+            return self.end(claimed, bad).await; // which waits for an extent
+        }
+        let (store, claimed) = (self.repository.store().clone(), *claimed);
+        store.run(async move { self.end(&claimed, bad).await }).await
+    }
+
+    async fn end(mut self, claimed: &Digest, bad: Option<ExtentId>) -> Result<Descriptor> {
         self.check_whole()?;
         if self.inline.is_none() {
             self.claim().await?;

@@ -1,9 +1,12 @@
 //! Where work on files is done: on a thread that may wait, or here and now.
 
+use std::cell::Cell;
 use std::error::Error as _;
 use std::io;
 
+use futures::future::BoxFuture;
 use orlop_backend::{Error, ErrorKind, Result};
+use tokio::runtime::Handle;
 
 /// Whether work may wait for a medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +17,38 @@ pub(crate) enum Wait {
     Long,
 }
 
+thread_local! {
+    /// Whether this thread runs nothing but an operation, which may wait.
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs an operation on one thread, with all the work on files that it asks for.
+pub(crate) async fn waiting(operation: BoxFuture<'static, ()>) -> Result<()> {
+    let runtime = Handle::current();
+    blocking(move || {
+        MAY_WAIT.set(true);
+        let _reset = Reset;
+        runtime.block_on(operation);
+        Ok(())
+    })
+    .await
+}
+
+struct Reset;
+
+impl Drop for Reset {
+    fn drop(&mut self) {
+        MAY_WAIT.set(false);
+    }
+}
+
 /// Runs file system work where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    if MAY_WAIT.get() {
+        return work();
+    }
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
@@ -34,6 +65,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) async fn reading<T: Send + 'static>(
     mut work: impl FnMut(Wait) -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    if MAY_WAIT.get() {
+        return work(Wait::Long);
+    }
     tokio::task::consume_budget().await; // a loop of such reads lets others run now and then
     match work(Wait::Never) {
         Err(error) if is_would_wait(&error) => blocking(move || work(Wait::Long)).await,

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
@@ -13,7 +14,7 @@ use orlop_backend::{
     Result, Swap, Version, envelope,
 };
 
-use crate::blocking::{Wait, blocking, reading};
+use crate::blocking::{Wait, blocking, reading, waiting};
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
@@ -79,6 +80,10 @@ impl Records for FsRecords {
     async fn clear(&self, keys: &[Key]) -> Result<()> {
         let (volume, keys) = (self.volume.clone(), keys.to_vec());
         blocking(move || volume.clear(&keys)).await
+    }
+
+    async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
+        waiting(operation).await
     }
 
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
@@ -206,12 +211,26 @@ impl Volume {
 
     fn clear(&self, keys: &[Key]) -> Result<()> {
         self.check_writable()?;
-        for keys in keys.chunks(CHANGES_AT_ONCE) {
+        let mut present = Vec::with_capacity(keys.len());
+        for key in keys {
+            if self.is_there(key)? {
+                present.push(key.clone());
+            }
+        }
+        for keys in present.chunks(CHANGES_AT_ONCE) {
             let locks = self.lock_keys(keys)?;
             let gone = |key| Change { key, becomes: Becomes::Gone };
             self.make(locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
         }
         Ok(())
+    }
+
+    /// Nothing is there only if it is durably so: who deletes it does that when the journal has it.
+    /// No lock is taken to learn it, or all who clear what is gone would wait for each other.
+    fn is_there(&self, key: &Key) -> Result<bool> {
+        let path = self.layout.record(key);
+        let there = found(self.disk.metadata(&path));
+        Ok(there.map_err(|error| failed("look up", &path, error))?.is_some())
     }
 
     fn list_page(&self, prefix: &Prefix, after: Option<&str>) -> Result<Vec<Entry>> {

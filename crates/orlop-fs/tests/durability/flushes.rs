@@ -1,9 +1,13 @@
 //! How often the disk is flushed: once for a change of records, and once for all that are made at a
 //! moment.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use orlop_backend::{Change, Changed, Expected, Swap};
 
 use crate::{Fixture, fixture, key};
@@ -40,6 +44,30 @@ async fn changes_that_are_made_in_one_call_take_one_flush() {
     let changes = vec![swap("u"), Change::Mark(key("m")), swap("v")];
     assert!(matches!(records.change_all(changes).await.expect("stored"), Changed::All(_)));
     assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_is_run_stays_on_a_thread_that_may_wait() {
+    let Fixture { disk, store, directory: _directory } = fixture();
+    let (records, own) = (store.records.clone(), Arc::new(Mutex::new(None)));
+    let found = own.clone();
+    let operation = async move {
+        *found.lock().expect("no panic") = Some(thread::current().id());
+        for n in 0..3 {
+            records.mark(&[key(&format!("m{n}"))]).await.expect("marked");
+        }
+    };
+    disk.take_syncing_threads();
+    store.records.run(Box::pin(operation)).await.expect("run");
+    let own = own.lock().expect("no panic").take().expect("it was run");
+    assert_ne!(own, thread::current().id());
+    assert_eq!(disk.take_syncing_threads(), [own; 3]);
+
+    let panics = store.records.run(Box::pin(async { panic!("on purpose") }));
+    AssertUnwindSafe(panics).catch_unwind().await.expect_err("a panic");
+    // The thread, which is used again, is as it was.
+    store.records.mark(&[key("more")]).await.expect("marked");
+    assert!(!disk.take_syncing_threads().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
