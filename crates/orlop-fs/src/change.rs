@@ -151,6 +151,9 @@ impl Volume {
             (Becomes::Gone, _) => found(self.disk.remove_file(&path))
                 .map(drop)
                 .map_err(|error| failed("delete", &path, error)),
+            (Becomes::Other(_), Some(content)) => {
+                self.make_name(&path, || self.disk.replace(content, &path))
+            }
             (_, Some(content)) => self.make_name(&path, || self.disk.rename(content, &path)),
             (_, None) => self.make_name(&path, || match self.disk.create(&path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

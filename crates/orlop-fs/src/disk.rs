@@ -26,6 +26,11 @@ pub trait Disk: Debug + Send + Sync {
     fn open_cached(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Gives a file another name, replacing what had that name, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// The same where something had that name, which may be found under the other name if the
+    /// process dies.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.rename(from, to)
+    }
     /// Deletes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Makes a directory whose parent exists.
@@ -132,6 +137,20 @@ impl Disk for OsDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    /// By an exchange: ext4 takes a file that is renamed over another one for one that was never
+    /// synced, and begins to write it out.
+    #[cfg(target_os = "linux")]
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                let _ = fs::remove_file(from); // or it stays, as if the process had died here
+                Ok(())
+            }
+            Err(_) => fs::rename(from, to), // also if the file system cannot
+        }
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
