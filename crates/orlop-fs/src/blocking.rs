@@ -24,19 +24,30 @@ thread_local! {
 
 /// Runs an operation on one thread, with all the work on files that it asks for.
 pub(crate) async fn waiting(operation: BoxFuture<'static, ()>) -> Result<()> {
+    if MAY_WAIT.get() {
+        operation.await; // it is part of another one
+        return Ok(());
+    }
     let runtime = Handle::current();
     blocking(move || {
-        MAY_WAIT.set(true);
-        let _reset = Reset;
+        let _waiting = Waiting::begin();
         runtime.block_on(operation);
         Ok(())
     })
     .await
 }
 
-struct Reset;
+/// Until it is dropped, this thread runs nothing but an operation.
+struct Waiting;
 
-impl Drop for Reset {
+impl Waiting {
+    fn begin() -> Self {
+        MAY_WAIT.set(true);
+        Self
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         MAY_WAIT.set(false);
     }

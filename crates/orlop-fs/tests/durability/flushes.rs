@@ -53,9 +53,11 @@ async fn an_operation_that_is_run_stays_on_a_thread_that_may_wait() {
     let found = own.clone();
     let operation = async move {
         *found.lock().expect("no panic") = Some(thread::current().id());
-        for n in 0..3 {
-            records.mark(&[key(&format!("m{n}"))]).await.expect("marked");
-        }
+        records.mark(&[key("m0")]).await.expect("marked");
+        let (inner, marks) = (records.clone(), [key("m1")]);
+        let part = async move { inner.mark(&marks).await.expect("marked") };
+        records.run(Box::pin(part)).await.expect("run");
+        records.mark(&[key("m2")]).await.expect("marked");
     };
     disk.take_syncing_threads();
     store.records.run(Box::pin(operation)).await.expect("run");
