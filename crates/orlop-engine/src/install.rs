@@ -51,8 +51,11 @@ impl Repository {
             let present = current.as_ref().and_then(|blob| blob.state.extent());
             let is_fenced = current.as_ref().is_some_and(|blob| blob.state.is_fenced(extent));
             match present.filter(|present| bad != Some(*present)) {
-                // Ours: a swap can win and still be told that it lost.
-                Some(own) if own == extent => return Ok(descriptor(&verified)),
+                // Ours: a swap can win and still be told that it lost. Before we tried one it is of
+                // another who had taken up the session too, and may have been deleted since.
+                Some(own) if own == extent && upload.unsealed.is_none() => {
+                    return Ok(descriptor(&verified));
+                }
                 Some(_) => {
                     if upload.has_session() {
                         self.seal(&mut upload).await?;

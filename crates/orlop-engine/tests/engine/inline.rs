@@ -47,6 +47,23 @@ async fn a_push_in_one_go_makes_two_swaps_and_a_pull_one_read() {
     assert_eq!(extents(&store).await.len(), 1);
 }
 
+/// What it became may be gone by then, and nobody would have been told.
+#[tokio::test]
+async fn of_two_that_end_one_session_the_second_is_told_that_he_lost() {
+    for is_deleted in [false, true] {
+        let a = repository(&open_inline(&new_store().await).await, "a");
+        let (id, digest) = (paused(&a, "small").await, sha256(b"small"));
+        let first = a.resume_upload(&id, None).await.unwrap().unwrap();
+        let second = a.resume_upload(&id, None).await.unwrap().unwrap();
+        first.commit(&digest).await.unwrap();
+        if is_deleted {
+            assert!(a.delete_blob(&digest).await.unwrap());
+        }
+        assert_eq!(kind(second.commit(&digest).await), ErrorKind::UploadConflict);
+        assert_eq!(a.blob(&digest).await.unwrap().is_some(), !is_deleted);
+    }
+}
+
 #[tokio::test]
 async fn ranges_are_cut_as_those_of_other_blobs() {
     let inline = repository(&open_inline(&new_store().await).await, "a");
