@@ -42,16 +42,16 @@ impl Repository {
         self.announce(id, digest, act, Vec::new()).await.map(|(candidate, _)| candidate)
     }
 
-    /// A tag is about to leave a manifest: by `changes`, or to go.
+    /// A tag is about to leave a manifest: by these steps, or to go.
     pub(crate) async fn announce_untag(
         &self,
         digest: &Digest,
         tag: &Tag,
         life: RandomId,
-        changes: Vec<Change>,
+        steps: Vec<Change>,
     ) -> Result<(Key, Changed)> {
         let act = Act::Untag { tag: tag.clone(), incarnation: Text(life) };
-        self.announce(self.store().random_id()?, digest, act, changes).await
+        self.announce(self.store().random_id()?, digest, act, steps).await
     }
 
     /// Stores a candidate for collection, under a name that is never used again, and then makes the

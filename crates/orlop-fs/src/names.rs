@@ -48,10 +48,7 @@ impl<'v> Names<'v> {
     pub(crate) fn announce<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Lock> {
         let lock = self.volume.lock_dir(&self.dir, LockMode::Shared)?;
         let new = self.new_dir();
-        if found(self.volume.disk.metadata(&new))
-            .map_err(|error| failed("look up", &new, error))?
-            .is_none()
-        {
+        if !self.volume.is_there(&new)? {
             return Ok(lock);
         }
         for name in names {
@@ -130,10 +127,7 @@ impl<'v> Names<'v> {
     fn lay(&self) -> Result<()> {
         let _lock = self.volume.lock_dir(&self.dir, LockMode::Exclusive)?;
         let new = self.new_dir();
-        if found(self.volume.disk.metadata(&new))
-            .map_err(|error| failed("look up", &new, error))?
-            .is_some()
-        {
+        if self.volume.is_there(&new)? {
             return Ok(()); // somebody was faster
         }
         let mut names = self.read_names(&self.dir, usize::MAX)?.unwrap_or_default();

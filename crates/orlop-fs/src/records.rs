@@ -209,11 +209,14 @@ impl Volume {
         Ok(Removal::Removed)
     }
 
+    /// What has no file is durably gone, for who deletes one does that when the journal has it. So
+    /// it is left alone, and no lock is taken to learn it: all who clear what is gone would wait for
+    /// each other.
     fn clear(&self, keys: &[Key]) -> Result<()> {
         self.check_writable()?;
         let mut present = Vec::with_capacity(keys.len());
         for key in keys {
-            if self.is_there(key)? {
+            if self.is_there(&self.layout.record(key))? {
                 present.push(key.clone());
             }
         }
@@ -223,14 +226,6 @@ impl Volume {
             self.make(locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
         }
         Ok(())
-    }
-
-    /// Nothing is there only if it is durably so: who deletes it does that when the journal has it.
-    /// No lock is taken to learn it, or all who clear what is gone would wait for each other.
-    fn is_there(&self, key: &Key) -> Result<bool> {
-        let path = self.layout.record(key);
-        let there = found(self.disk.metadata(&path));
-        Ok(there.map_err(|error| failed("look up", &path, error))?.is_some())
     }
 
     fn list_page(&self, prefix: &Prefix, after: Option<&str>) -> Result<Vec<Entry>> {

@@ -130,6 +130,12 @@ impl Volume {
         Ok(Some((file, metadata)))
     }
 
+    /// Whether a file or directory of ours has this name now.
+    pub(crate) fn is_there(&self, path: &Path) -> Result<bool> {
+        let there = found(self.disk.metadata(path));
+        Ok(there.map_err(|error| failed("look up", path, error))?.is_some())
+    }
+
     /// Puts `bytes` under `path` in one step: a crash leaves the old file or the new one.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let tmp = self.write_synced_tmp(|file| file.write_all_at(bytes, 0))?;
@@ -186,8 +192,7 @@ impl Volume {
             dirs.insert(parent(&path).to_owned());
         }
         for dir in &dirs {
-            let there = found(self.disk.metadata(dir));
-            if there.map_err(|error| failed("look up", dir, error))?.is_some() {
+            if self.is_there(dir)? {
                 self.sync_dir(dir)?;
             }
         }
