@@ -1,11 +1,14 @@
 //! The policies of a registry, and of a single call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use orlop_oci::{Digest, Tag};
 
+use crate::Threads;
+
 /// How a registry behaves where the spec leaves it open.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[allow(clippy::exhaustive_structs)] // options are built with `..Default::default()`
 pub struct Options {
     /// Largest manifest that is accepted, in bytes. The spec asks for 4 MiB at least.
@@ -23,6 +26,10 @@ pub struct Options {
     /// manifest. Collectors must not be told a shorter one; if they are, a push may have to send
     /// a blob again, and nothing else happens.
     pub lease: Duration,
+    /// Where uploads are hashed, beside what receives and writes them, and several at once on each
+    /// thread. Without them the task that calls [`Upload::write`](crate::Upload::write) hashes: one
+    /// upload is then received and hashed on one core.
+    pub threads: Option<Arc<dyn Threads>>,
 }
 
 impl Default for Options {
@@ -33,6 +40,7 @@ impl Default for Options {
             references: References::Sparse,
             deletes: Deletes::Allowed,
             lease: LEASE,
+            threads: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::hashing::Hashing;
 use crate::repository::contended;
 use crate::state::{StoreState, seconds};
 use crate::store::Store;
+use crate::upload::Memory;
 use crate::{Error, ErrorKind, Options, Page, Repository, Result, layout};
 
 /// A registry: all repositories of one store.
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     /// Where uploads of this process share what a core can hash.
     pub(crate) hashing: Arc<Hashing>,
+    /// Where they are gathered before.
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Registry {
@@ -59,8 +62,9 @@ impl Registry {
                 format!("the store has layout {}, this version understands {LAYOUT}", found.layout);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let shared = Arc::new(Shared { store, id: found.id, options, hashing: Arc::default() });
-        Ok(Self { shared })
+        let hashing = Arc::new(Hashing::on(options.threads.clone()));
+        let shared = Shared { store, id: found.id, options, hashing, memory: Arc::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// One repository, whether it exists or not: pushing a manifest makes it exist.

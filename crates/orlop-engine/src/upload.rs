@@ -1,5 +1,6 @@
 //! A blob on its way in.
 
+mod gather;
 mod session;
 
 use bytes::{Bytes, BytesMut};
@@ -7,6 +8,8 @@ use futures::TryStreamExt;
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher, Verified};
 
+use self::gather::{BATCH_BYTES, Gather};
+pub(crate) use self::gather::Memory;
 use crate::hashing::Stream;
 use crate::install::Complete;
 use crate::repository::Repository;
@@ -50,13 +53,14 @@ pub struct Upload {
     session: Session,
     /// That of the session; `None` as long as it is not stored.
     version: Option<Version>,
-    hasher: Hasher,
-    /// All bytes, as long as they are few enough for a record; `None` when they are in the extent.
+    /// All bytes, as long as they are few enough for a record; `None` when they go to the extent.
     inline: Option<BytesMut>,
+    /// What is to go to the extent and to the hash, and is too little yet.
+    gather: Gather,
     /// Claimed with the first bytes that go to the extent.
     appender: Option<Box<dyn Appender>>,
-    /// Hashes beside those of other uploads of this process; since the first write.
-    stream: Option<Stream>,
+    /// Hashes what the appender was given.
+    stream: Stream,
     /// Whether a write failed or was dropped in the middle: what was written is no longer what was
     /// hashed.
     is_torn: bool,
@@ -70,10 +74,11 @@ impl Upload {
 
     /// How many bytes it has, those included that are not durable yet.
     pub fn offset(&self) -> u64 {
-        self.hasher.size()
+        let inline = self.inline.as_ref().map_or(0, BytesMut::len);
+        self.stream.size() + (self.gather.len() + inline) as u64
     }
 
-    /// Adds bytes. Memory is bounded by back-pressure; nothing is durable before
+    /// Adds bytes. Memory is bounded: a caller waits when he is two MiB ahead. Nothing is durable before
     /// [`Upload::pause`] or [`Upload::commit`].
     ///
     /// Fails with [`ErrorKind::UploadConflict`] if somebody else writes to this session. After an
@@ -86,20 +91,26 @@ impl Upload {
         if let Some(inline) = &mut self.inline
             && inline.len() + bytes.len() <= self.repository.shared.options.inline_bytes_max
         {
-            self.hasher.update(&bytes);
             inline.extend_from_slice(&bytes);
             return Ok(());
         }
         self.claim().await?;
-        if let Some(appender) = &mut self.appender {
-            self.is_torn = true;
-            // The appender writes in the background while this thread hashes.
-            let written = appender.write(bytes.clone()).await;
-            self.unless_overtaken(written).await?;
-            let hashing = &self.repository.shared.hashing;
-            let stream = self.stream.get_or_insert_with(|| hashing.stream());
-            stream.update(&mut self.hasher, &bytes).await;
-            self.is_torn = false;
+        if let Some(inline) = self.inline.take() {
+            self.add(inline.freeze()).await?;
+        }
+        self.add(bytes).await
+    }
+
+    /// Adds bytes that go to the extent.
+    async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            // Up to a multiple of a batch, so that the next one begins where a block does.
+            let into_batch = self.stream.size() % BATCH_BYTES as u64;
+            let max = BATCH_BYTES - usize::try_from(into_batch).unwrap_or_default();
+            self.gather.fill(&mut bytes, max);
+            if self.gather.len() == max {
+                self.hand_over().await?;
+            }
         }
         Ok(())
     }
@@ -109,15 +120,23 @@ impl Upload {
     /// of what this caller wrote counts.
     pub async fn pause(mut self) -> Result<u64> {
         self.check_whole()?;
+        self.hand_over().await?;
+        self.stream.settle().await;
+        let store = self.repository.store().clone();
+        store.run(async move { self.store_progress().await }).await
+    }
+
+    async fn store_progress(mut self) -> Result<u64> {
         if let Some(inline) = &self.inline {
-            if self.session.offset < self.offset() {
-                self.session.advance_inline(&self.hasher, inline.clone().freeze());
+            if self.session.offset < inline.len() as u64 {
+                let hasher = hashed(self.stream.algorithm(), inline);
+                self.session.advance_inline(&hasher, inline.clone().freeze());
                 self.store_session().await?;
             }
         } else if let Some(appender) = &mut self.appender {
             let checkpoint = appender.checkpoint().await;
             let checkpoint = self.unless_overtaken(checkpoint).await?;
-            self.session.advance(&self.hasher, &checkpoint);
+            self.session.advance(self.stream.settle().await, &checkpoint);
             // The claim is held until the session says how far it has come: whoever claims
             // before that would go on at the old offset and destroy what is acknowledged here.
             self.store_session().await?;
@@ -138,19 +157,18 @@ impl Upload {
 
     /// The same where the blob has bytes already, in an extent that is known to be `bad`.
     pub(crate) async fn commit_over(
-        self,
+        mut self,
         claimed: &Digest,
         bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
-        if self.inline.is_none() {
-            return self.end(claimed, bad).await; // which waits for an extent
-        }
+        self.check_whole()?;
+        self.hand_over().await?;
+        self.stream.settle().await;
         let (store, claimed) = (self.repository.store().clone(), *claimed);
         store.run(async move { self.end(&claimed, bad).await }).await
     }
 
     async fn end(mut self, claimed: &Digest, bad: Option<ExtentId>) -> Result<Descriptor> {
-        self.check_whole()?;
         if self.inline.is_none() {
             self.claim().await?;
         }
@@ -162,7 +180,7 @@ impl Upload {
             let message = format!("upload {} was begun for {named}, not {claimed}", self.id());
             return Err(Error::new(ErrorKind::DigestInvalid, message));
         }
-        let hashed = self.hashed(claimed.algorithm());
+        let hashed = self.hashed(claimed.algorithm()).await;
         if let Some(verified) = hashed
             && let Err(error) = check_digest(claimed, verified)
         {
@@ -206,16 +224,13 @@ impl Upload {
         self.repository.install(complete, blob, bad).await
     }
 
-    /// What the bytes were hashed to, if that was done with this algorithm or takes no reading.
-    fn hashed(&self, algorithm: Algorithm) -> Option<Verified> {
-        if self.hasher.algorithm() == algorithm {
-            return Some(self.hasher.clone().finish());
+    /// What the bytes hash to, if that takes no reading.
+    async fn hashed(&mut self, algorithm: Algorithm) -> Option<Verified> {
+        if let Some(inline) = &self.inline {
+            return Some(hashed(algorithm, inline).finish());
         }
-        self.inline.as_ref().map(|inline| {
-            let mut hasher = Hasher::new(algorithm);
-            hasher.update(inline);
-            hasher.finish()
-        })
+        let hasher = self.stream.settle().await;
+        (hasher.algorithm() == algorithm).then(|| hasher.clone().finish())
     }
 
     /// Gives the upload up, with all its bytes.
@@ -240,7 +255,7 @@ impl Upload {
         store.clear(&[layout::upload(self.extent)?]).await
     }
 
-    /// Claims the extent at the session's offset, once, and brings there what is inline.
+    /// Claims the extent at the session's offset, once.
     async fn claim(&mut self) -> Result<()> {
         if self.appender.is_none() {
             if self.version.is_none() {
@@ -267,13 +282,22 @@ impl Upload {
                 // with the hash of others. From here on it cannot.
                 self.store_session().await?;
             }
-            let appender = self.appender.insert(appender);
-            if let Some(inline) = self.inline.take().filter(|inline| !inline.is_empty()) {
-                self.is_torn = true;
-                let written = appender.write(inline.freeze()).await;
-                self.unless_overtaken(written).await?;
-                self.is_torn = false;
-            }
+            self.appender = Some(appender);
+        }
+        Ok(())
+    }
+
+    /// Has written and hashed what is gathered, beside the caller.
+    async fn hand_over(&mut self) -> Result<()> {
+        if let Some(appender) = &mut self.appender
+            && self.gather.len() > 0
+        {
+            self.is_torn = true;
+            let batch = self.gather.take();
+            let written = appender.write(batch.clone()).await;
+            self.unless_overtaken(written).await?;
+            self.stream.update(batch).await;
+            self.is_torn = false;
         }
         Ok(())
     }
@@ -342,6 +366,12 @@ fn conflict(repository: &Repository, extent: ExtentId, what: &str) -> Error {
 /// The error for an upload that a collector took for one that nobody goes on with.
 pub(crate) fn given_up(extent: ExtentId) -> Error {
     Error::new(ErrorKind::UploadUnknown, format!("upload {extent} was given up, begin another one"))
+}
+
+fn hashed(algorithm: Algorithm, bytes: &[u8]) -> Hasher {
+    let mut hasher = Hasher::new(algorithm);
+    hasher.update(bytes);
+    hasher
 }
 
 fn check_digest(claimed: &Digest, verified: Verified) -> Result<()> {

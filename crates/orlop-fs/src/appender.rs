@@ -1,13 +1,12 @@
 //! Writing the end of an extent's file.
 //!
-//! Bytes are gathered to large batches, and one batch is written on a blocking thread while the
-//! next one comes in: at most two of them are in memory, and no thread is held while a slow
-//! client sends nothing.
+//! What is given at once is written on a blocking thread, while the caller brings more: he is never
+//! further ahead than one write, and no thread is held while a slow client sends nothing.
 //!
-//! What must be durable and fills a batch goes to the medium directly: it has to get there anyway,
-//! and the operating system need not find memory for it first. Where that cannot be done, what is
-//! written is synced beside the writing, every few batches. So a commit has little left to wait
-//! for, however large the blob is.
+//! What must be durable and is large goes to the medium directly: it has to get there anyway, and
+//! the operating system need not find memory for it first. Where that cannot be done, what is
+//! written is synced beside the writing, every few MiB. So a commit has little left to wait for,
+//! however large the blob is.
 
 use std::io;
 use std::mem;
@@ -21,7 +20,6 @@ use orlop_backend::{Appender, Checkpoint, ExtentId, Result};
 use tokio::task::JoinHandle;
 
 use crate::blocking::blocking;
-use crate::buffer::{BLOCK_BYTES, Buffer};
 use crate::disk::DiskFile;
 use crate::layout::parent;
 use crate::volume::{Volume, failed};
@@ -32,7 +30,6 @@ pub(crate) struct FsAppender {
     volume: Arc<Volume>,
     id: ExtentId,
     file: Arc<dyn DiskFile>,
-    batch: Buffer,
     /// Everything before is written or in `writing`.
     offset: u64,
     /// The last checkpoint. Once there was one with bytes, the file's name is durable too.
@@ -41,8 +38,7 @@ pub(crate) struct FsAppender {
     /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
     /// writes it out when it is closed.
     has_rest: bool,
-    /// Gives the batch's memory back.
-    writing: Option<JoinHandle<Result<Buffer>>>,
+    writing: Option<JoinHandle<Result<()>>>,
     /// Bytes that the operating system has been given since a sync began.
     unsynced: Arc<AtomicUsize>,
     syncing: Option<JoinHandle<Result<()>>>,
@@ -59,7 +55,6 @@ impl FsAppender {
             volume,
             id,
             file: file.into(),
-            batch: Buffer::default(),
             offset: rest.start,
             durable: rest.start,
             has_rest: !rest.is_empty(),
@@ -69,26 +64,23 @@ impl FsAppender {
         }
     }
 
-    /// Hands the batch to a blocking thread, after the one before is done.
-    async fn flush(&mut self) -> Result<()> {
-        let emptied = settle(&mut self.writing).await?.unwrap_or_default().emptied();
+    /// Hands bytes to a blocking thread, after those before are written.
+    async fn begin_write(&mut self, bytes: Bytes) -> Result<()> {
+        settle(&mut self.writing).await?;
         self.sync_ahead().await?;
-        let batch = mem::replace(&mut self.batch, emptied);
         let (at, truncate) = (self.offset, mem::take(&mut self.has_rest));
-        self.offset += batch.len() as u64;
+        self.offset += bytes.len() as u64;
         let (file, unsynced) = (self.file.clone(), self.unsynced.clone());
-        // One that is full begins with a block, see `batch_max`.
-        let is_direct = self.volume.is_durable() && batch.len() == BATCH_BYTES;
+        let is_direct = self.volume.is_durable() && may_be_direct(&bytes, at);
         let (path, durable) = (self.volume.layout.open_extent(self.id), self.durable);
         self.writing = Some(tokio::task::spawn_blocking(move || {
             let write = || {
                 if truncate {
                     file.truncate(at)?;
                 }
-                let bytes = batch.bytes();
-                if !(is_direct && file.write_direct_at(bytes, at)?) {
+                if !(is_direct && file.write_direct_at(&bytes, at)?) {
                     unsynced.fetch_add(bytes.len(), Ordering::Relaxed);
-                    write_pieces(&*file, bytes, at)?;
+                    write_pieces(&*file, &bytes, at)?;
                 }
                 Ok(())
             };
@@ -97,8 +89,7 @@ impl FsAppender {
                 // can use the room.
                 let _ = file.truncate(durable);
                 failed("write", &path, error)
-            })?;
-            Ok(batch)
+            })
         }));
         Ok(())
     }
@@ -118,19 +109,13 @@ impl FsAppender {
         Ok(())
     }
 
-    /// Writes all that is left, and waits for it and for the sync that may be under way: its
-    /// failure would not be reported again by the next one.
+    /// Waits for what is under way. The failure of a sync would not be reported again by the next.
     async fn finish(&mut self) -> Result<()> {
-        self.flush().await?;
+        if self.has_rest {
+            self.begin_write(Bytes::new()).await?;
+        }
         settle(&mut self.writing).await?;
         settle(&mut self.syncing).await.map(drop)
-    }
-
-    /// How many bytes the batch may have: up to the end of a block, so that the next one begins
-    /// with one, and only one that does so itself may have [`BATCH_BYTES`].
-    fn batch_max(&self) -> usize {
-        let into_block = self.offset % BLOCK_BYTES as u64;
-        BATCH_BYTES - usize::try_from(into_block).unwrap_or_default()
     }
 
     /// Makes contents durable, then the name under which they are found.
@@ -153,15 +138,11 @@ impl Appender for FsAppender {
         self.has_rest
     }
 
-    async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
-        while !bytes.is_empty() {
-            let max = self.batch_max();
-            self.batch.fill(&mut bytes, max);
-            if self.batch.len() == max {
-                self.flush().await?;
-            }
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.begin_write(bytes).await
     }
 
     async fn checkpoint(&mut self) -> Result<Checkpoint> {
@@ -185,6 +166,14 @@ impl Appender for FsAppender {
     }
 }
 
+/// Whether a medium can take them as they are, and it is worth its while.
+fn may_be_direct(bytes: &Bytes, at: u64) -> bool {
+    bytes.len() >= DIRECT_BYTES_MIN
+        && bytes.len().is_multiple_of(BLOCK_BYTES)
+        && at.is_multiple_of(BLOCK_BYTES as u64)
+        && bytes.as_ptr().align_offset(BLOCK_BYTES) == 0
+}
+
 fn write_pieces(file: &dyn DiskFile, bytes: &[u8], mut at: u64) -> io::Result<()> {
     for piece in bytes.chunks(WRITE_BYTES) {
         file.write_all_at(piece, at)?;
@@ -204,8 +193,11 @@ async fn settle<T: Send + 'static>(work: &mut Option<JoinHandle<Result<T>>>) -> 
     }
 }
 
-/// Large enough that handing it to another thread costs little beside writing it.
-const BATCH_BYTES: usize = 1 << 20;
+/// What is less is written sooner to the operating system's memory.
+const DIRECT_BYTES_MIN: usize = 256 << 10;
+
+/// What a medium writes at a time, at least: the size of a page is a multiple of any block's.
+const BLOCK_BYTES: usize = 4096;
 
 /// Given to the operating system at a time. A larger write gets its cache in one large block each,
 /// and in a virtual machine that has given free memory back such a block must be fetched from the

@@ -34,7 +34,6 @@
 
 mod appender;
 mod blocking;
-mod buffer;
 mod cached;
 mod change;
 mod direct;

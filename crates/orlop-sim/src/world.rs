@@ -161,7 +161,7 @@ impl World {
 impl Server {
     async fn registry(&self) -> Result<&Registry> {
         if self.registry.get().is_none() {
-            let opened = Registry::open(self.environment.clone(), self.options).await?;
+            let opened = Registry::open(self.environment.clone(), self.options.clone()).await?;
             let _ = self.registry.set(opened); // another request may have been faster
         }
         self.registry.get().ok_or_else(|| cut_off("it was not opened"))

@@ -51,7 +51,7 @@ const PAGE: usize = 1000;
 /// The same registry, counted.
 pub(super) fn counted(registry: &Registry) -> (Registry, Calls) {
     let calls = Calls::default();
-    let Shared { store, id, options, hashing } = &*registry.shared;
+    let Shared { store, id, options, hashing, memory } = &*registry.shared;
     let inner = &store.environment;
     let environment = Environment {
         extents: Arc::new(Counted { inner: inner.extents.clone(), calls: calls.clone() }),
@@ -61,8 +61,9 @@ pub(super) fn counted(registry: &Registry) -> (Registry, Calls) {
     let shared = Shared {
         store: Store { environment },
         id: id.clone(),
-        options: *options,
+        options: options.clone(),
         hashing: hashing.clone(),
+        memory: memory.clone(),
     };
     (Registry { shared: Arc::new(shared) }, calls)
 }

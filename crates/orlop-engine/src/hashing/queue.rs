@@ -35,20 +35,23 @@ struct Job {
 
 /// What somebody holds whose bytes are in the queue. They leave it with him.
 #[derive(Debug)]
-pub(super) struct Ticket<'q> {
-    queue: &'q Queue,
+pub(super) struct Ticket {
+    queue: Arc<Queue>,
     id: u64,
+    /// Kept, in case that nobody comes to hash them.
+    bytes: Bytes,
     answer: oneshot::Receiver<Hasher>,
 }
 
 impl Queue {
-    pub(super) fn put(&self, hasher: &Hasher, bytes: &Bytes) -> Ticket<'_> {
+    pub(super) fn put(self: &Arc<Self>, hasher: &Hasher, bytes: Bytes) -> Ticket {
         let (back, answer) = oneshot::channel();
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
         state.jobs.push_back(Job { id, hasher: hasher.clone(), bytes: bytes.clone(), back });
-        Ticket { queue: self, id, answer }
+        drop(state);
+        Ticket { queue: self.clone(), id, bytes, answer }
     }
 
     /// Has one more thread hash until nothing is waiting, unless all of them are at it.
@@ -83,7 +86,12 @@ impl State {
     }
 }
 
-impl Ticket<'_> {
+impl Ticket {
+    /// How many bytes it is for.
+    pub(super) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Hashes the bytes on this thread, unless somebody else has taken them, and with them what
     /// has waited longest.
     pub(super) fn work(&self) {
@@ -98,15 +106,16 @@ impl Ticket<'_> {
     }
 
     /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
-    pub(super) async fn end(mut self, hasher: &mut Hasher, bytes: &Bytes) {
+    /// It must not be waited for again.
+    pub(super) async fn end(&mut self, hasher: &mut Hasher) {
         match (&mut self.answer).await {
             Ok(after) => *hasher = after,
-            Err(oneshot::Canceled) => hasher.update(bytes),
+            Err(oneshot::Canceled) => hasher.update(&self.bytes),
         }
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         let job = state.jobs.iter().position(|job| job.id == self.id);

@@ -103,16 +103,15 @@ impl Scrubber<'_> {
             }
             Err(error) => return self.unread(extent, error).await.map(Some),
         };
-        let (stream, mut hasher) = (self.hashing.stream(), Hasher::new(digest.algorithm()));
+        let mut stream = self.hashing.stream(Hasher::new(digest.algorithm()));
         loop {
             let piece = match bytes.try_next().await {
                 Ok(Some(piece)) => piece,
                 Ok(None) => break,
                 Err(error) => return self.unread(extent, error).await.map(Some),
             };
-            stream.update(&mut hasher, &piece).await;
             let len = piece.len() as u64;
-            drop(piece);
+            stream.update(piece).await;
             done.bytes += len;
             self.tick(|progress| {
                 progress.bytes += len;
@@ -120,7 +119,7 @@ impl Scrubber<'_> {
             })
             .await;
         }
-        let found = hasher.finish();
+        let found = stream.settle().await.clone().finish();
         if found.size() != size {
             let found = found.size();
             let reason = format!("expected {size} bytes in extent {extent}, found {found}");

@@ -5,6 +5,8 @@ use orlop_backend::{ExtentId, Swap, Version};
 use orlop_oci::{Algorithm, Descriptor, Digest, Hasher};
 
 use super::Upload;
+use super::gather::Gather;
+use crate::registry::Shared;
 use crate::repository::{ATTEMPTS, Repository};
 use crate::state::{Session, Stage};
 use crate::store::Stored;
@@ -48,7 +50,7 @@ impl Repository {
             let message = format!("upload {id} goes on at byte {offset}, the chunk begins at {at}");
             return Err(Error::new(ErrorKind::RangeInvalid, message));
         }
-        let hasher = state.hasher().map_err(|invalid| {
+        let mut hasher = state.hasher().map_err(|invalid| {
             let message = format!("upload {id} cannot go on: {invalid}");
             Error::new(ErrorKind::Corrupt, message)
         })?;
@@ -62,6 +64,9 @@ impl Repository {
             None if state.offset == 0 => self.no_bytes(),
             None => None,
         };
+        if inline.is_some() {
+            hasher = Hasher::new(hasher.algorithm()); // all bytes are still to be given to it
+        }
         let session = state;
         Ok(Some(self.upload(id.0, session, Some(version), hasher, inline)))
     }
@@ -98,8 +103,10 @@ impl Repository {
         hasher: Hasher,
         inline: Option<BytesMut>,
     ) -> Upload {
-        let (repository, appender, stream, is_torn) = (self.clone(), None, None, false);
-        Upload { repository, extent, session, version, hasher, inline, appender, stream, is_torn }
+        let (repository, appender, is_torn) = (self.clone(), None, false);
+        let Shared { memory, hashing, .. } = &*self.shared;
+        let (gather, stream) = (Gather::new(memory.clone()), hashing.stream(hasher));
+        Upload { repository, extent, session, version, inline, gather, appender, stream, is_torn }
     }
 
     /// What an upload begins with that may become a blob without an extent.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -10,6 +11,7 @@ use orlop_registry::{Limits, Server};
 use tokio::net::TcpListener;
 
 use super::collect::CollectArgs;
+use super::cores::Cores;
 use super::gc::in_words;
 
 /// Its arguments.
@@ -88,7 +90,8 @@ impl Serve {
         let limits = self.limits();
         let (references, deletes) = (self.references.into(), self.deletes.into());
         let lease = self.collect.lease;
-        let options = Options { references, deletes, lease, ..Options::default() };
+        let threads = Some(Arc::new(Cores) as _);
+        let options = Options { references, deletes, lease, threads, ..Options::default() };
         let store = self.store.store;
         let registry = Registry::open(store.open().await?, options).await?;
         if let Some(every) = self.gc_every {
