@@ -3,15 +3,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
 
 use bytes::{Bytes, BytesMut};
+use cacache::Algorithm::Sha256 as SHA256;
+use cacache::Integrity;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use orlop::fs::FsOptions;
-use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository};
+use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository, Threads};
 use sha2::Digest as _;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 
 use crate::random::Random;
@@ -37,6 +41,10 @@ pub(crate) enum Contestant {
     FsDurable,
     /// A file that is written and hashed by a thread of its own, without durability.
     Thread,
+    /// The same, and what makes it durable: the file is synced, renamed, and its directory synced.
+    ThreadDurable,
+    /// A library for stores of this kind, without durability, which it does not have.
+    Cacache,
     /// What a user would write by hand with the crate `object_store`.
     ObjectStore,
     /// The same, with `with_fsync`.
@@ -45,13 +53,15 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// In the order in which they are shown.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Sha2,
         Self::Hasher,
         Self::Memory,
         Self::Fs,
         Self::FsDurable,
         Self::Thread,
+        Self::ThreadDurable,
+        Self::Cacache,
         Self::ObjectStore,
         Self::ObjectStoreDurable,
     ];
@@ -65,6 +75,8 @@ impl Contestant {
             Self::Fs => "orlop, files",
             Self::FsDurable => "orlop, files, durable",
             Self::Thread => "a thread, file + sha2",
+            Self::ThreadDurable => "a thread, file + sha2, fsync",
+            Self::Cacache => "cacache",
             Self::ObjectStore => "object_store + sha2",
             Self::ObjectStoreDurable => "object_store + sha2, fsync",
         }
@@ -83,7 +95,8 @@ pub(crate) struct Arena {
 enum Place {
     Nowhere,
     Orlop(Repository),
-    Files,
+    Files { durable: bool },
+    Cacache,
     ObjectStore(LocalFileSystem),
 }
 
@@ -101,7 +114,9 @@ impl Arena {
             Contestant::Memory => orlop_in(Environment::memory()).await?,
             Contestant::Fs => orlop_in(files(false)?).await?,
             Contestant::FsDurable => orlop_in(files(true)?).await?,
-            Contestant::Thread => Place::Files,
+            Contestant::Thread => Place::Files { durable: false },
+            Contestant::ThreadDurable => Place::Files { durable: true },
+            Contestant::Cacache => Place::Cacache,
             Contestant::ObjectStore => object_store(false)?,
             Contestant::ObjectStoreDurable => object_store(true)?,
         };
@@ -134,17 +149,19 @@ impl Arena {
                 upload.commit(&blob.digest).await?;
                 Ok(())
             }
-            Place::Files => {
-                let path = self.directory.path().join(blob.digest.encoded());
-                let written = spawn_blocking(move || {
-                    let (mut file, mut hasher) = (File::create_new(path)?, sha2::Sha256::new());
-                    for chunk in &blob.chunks {
-                        file.write_all(chunk)?;
-                        hasher.update(chunk);
-                    }
-                    verify(&blob.digest, &hasher.finalize())
-                });
-                written.await?
+            Place::Files { durable } => {
+                let (directory, durable) = (self.directory.clone(), *durable);
+                spawn_blocking(move || take_by_hand(directory.path(), &blob, durable)).await?
+            }
+            Place::Cacache => {
+                let integrity = Integrity::from_hex(blob.digest.encoded(), SHA256)?;
+                let options = cacache::WriteOpts::new().algorithm(SHA256).integrity(integrity);
+                let mut writer = options.open_hash(self.directory.path()).await?;
+                for chunk in &blob.chunks {
+                    writer.write_all(chunk).await?;
+                }
+                writer.commit().await?;
+                Ok(())
             }
             Place::ObjectStore(store) => {
                 let path = blob.digest.encoded().into();
@@ -160,6 +177,26 @@ impl Arena {
                 Ok(())
             }
         }
+    }
+
+    /// The same for several streams at once, each of which brings its blobs one by one.
+    pub(crate) async fn take_at_once(&self, streams: Vec<Vec<Blob>>) -> Result<()> {
+        let tasks: Vec<_> = streams
+            .into_iter()
+            .map(|blobs| {
+                let arena = self.clone();
+                tokio::spawn(async move {
+                    for blob in blobs {
+                        arena.take(blob).await?;
+                    }
+                    Result::Ok(())
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await??;
+        }
+        Ok(())
     }
 
     /// Gives the memory of large blobs back, so that the next ones find warm pages.
@@ -222,10 +259,47 @@ impl Source {
     }
 }
 
+/// What one writes without a library.
+fn take_by_hand(directory: &Path, blob: &Blob, durable: bool) -> Result<()> {
+    let name = blob.digest.encoded();
+    let partial = directory.join(format!("{name}.part"));
+    let (mut file, mut hasher) = (File::create_new(&partial)?, sha2::Sha256::new());
+    for chunk in &blob.chunks {
+        file.write_all(chunk)?;
+        hasher.update(chunk);
+    }
+    verify(&blob.digest, &hasher.finalize())?;
+    if durable {
+        file.sync_data()?;
+    }
+    fs::rename(partial, directory.join(name))?;
+    if durable {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
 async fn orlop_in(environment: Environment) -> Result<Place> {
-    let registry = Registry::open(environment, Options::default()).await?;
+    let threads = Some(Arc::new(Blocking) as _);
+    let registry = Registry::open(environment, Options { threads, ..Options::default() }).await?;
     Ok(Place::Orlop(registry.repository("bench".parse()?)))
 }
+
+/// The threads that tokio has for work that blocks.
+#[derive(Debug)]
+struct Blocking;
+
+impl Threads for Blocking {
+    fn count(&self) -> usize {
+        CORES.get_or_init(|| available_parallelism().map_or(1, Into::into)).to_owned()
+    }
+
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
+        spawn_blocking(work);
+    }
+}
+
+static CORES: OnceLock<usize> = OnceLock::new();
 
 fn verify(claimed: &Digest, hash: &[u8]) -> Result<()> {
     if claimed.hash() == hash {

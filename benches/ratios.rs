@@ -20,7 +20,7 @@ mod rounds;
 
 use std::time::{Duration, Instant};
 
-use contestants::{Arena, Blob, CHUNK_BYTES, Contestant, Result, Source};
+use contestants::{Arena, CHUNK_BYTES, Contestant, Result, Source};
 use cpu_time::cpu_time;
 use random::Random;
 use rounds::{median, shuffled};
@@ -87,7 +87,7 @@ fn measure(load: &Load, source: &mut Source, random: &mut Random) -> Result<Vec<
         for contestant in shuffled(arenas.len(), random) {
             let blobs = (0..load.streams).map(|_| source.blobs(load.blobs, load.size)).collect();
             let (cpu, start) = (cpu_time()?, Instant::now());
-            runtime.block_on(take_at_once(&arenas[contestant], blobs))?;
+            runtime.block_on(arenas[contestant].take_at_once(blobs))?;
             let (time, cpu) = (start.elapsed(), cpu_time()?.saturating_sub(cpu));
             if round > 0 {
                 results[contestant].times.push(time);
@@ -97,25 +97,6 @@ fn measure(load: &Load, source: &mut Source, random: &mut Random) -> Result<Vec<
         }
     }
     Ok(results)
-}
-
-async fn take_at_once(arena: &Arena, streams: Vec<Vec<Blob>>) -> Result<()> {
-    let tasks: Vec<_> = streams
-        .into_iter()
-        .map(|blobs| {
-            let arena = arena.clone();
-            tokio::spawn(async move {
-                for blob in blobs {
-                    arena.take(blob).await?;
-                }
-                Result::Ok(())
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await??;
-    }
-    Ok(())
 }
 
 #[allow(clippy::cast_precision_loss)] // nobody reads that many digits

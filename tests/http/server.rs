@@ -24,9 +24,9 @@ pub(crate) fn on_every_store(test: impl AsyncFn(Client)) {
 /// The same with other policies.
 pub(crate) fn on_every_store_with(options: Options, test: impl AsyncFn(Client)) {
     println!("over memory:");
-    runtime().block_on(async { serve(Environment::memory(), options, &test).await });
+    runtime().block_on(async { serve(Environment::memory(), options.clone(), &test).await });
     println!("over a directory:");
-    in_directory(options, &async |client: Client, _: &Path| test(client).await);
+    in_directory(options.clone(), &async |client: Client, _: &Path| test(client).await);
     if let Some(url) = bucket::place() {
         println!("over {url}:");
         runtime().block_on(async {

@@ -90,9 +90,10 @@ pub trait Records: Debug + Send + Sync {
     /// whose calls wait for a medium may run it on a thread that may wait, so that not each of them
     /// has to be handed to one. From there it goes on to its end, even if the caller does not wait.
     ///
-    /// The operation must not wait for anything but this store, and not for an
-    /// [`Appender`](crate::Appender), whose bytes may be written on threads of the same kind. Fails
-    /// only if it was not run.
+    /// The operation must not wait for anything but this store; for an
+    /// [`Appender`](crate::Appender) only as far as that has nothing to wait for but work that it
+    /// began before, since its bytes may be written on threads of the same kind. Fails only if it
+    /// was not run.
     async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
         operation.await;
         Ok(())

@@ -64,19 +64,23 @@ impl Store {
 
     /// Runs an operation that makes several calls, where they cost the least. Once it was begun it
     /// goes on to its end, even if the caller does not wait.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
+    ) -> impl Future<Output = Result<T>> + Send + 'static {
         let (tell, told) = oneshot::channel();
-        let operation = async move {
+        // At once: whoever waits for it need not have room for it as well.
+        let operation = Box::pin(async move {
             let _ = tell.send(operation.await); // if anybody waits
-        };
-        self.environment.records.run(Box::pin(operation)).await?;
-        told.await.unwrap_or_else(|_| {
-            let message = "the operation was given up before its end";
-            Err(BackendError::new(BackendErrorKind::Unavailable, message).into())
-        })
+        });
+        let records = self.environment.records.clone();
+        async move {
+            records.run(operation).await?;
+            told.await.unwrap_or_else(|_| {
+                let message = "the operation was given up before its end";
+                Err(BackendError::new(BackendErrorKind::Unavailable, message).into())
+            })
+        }
     }
 
     /// Stores `state` in place of bytes that cannot be read, if they are still these.

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use orlop_backend::{Appender, Checkpoint, ExtentId, Result};
 use tokio::task::JoinHandle;
 
-use crate::blocking::blocking;
+use crate::blocking::{blocking, ended};
 use crate::disk::DiskFile;
 use crate::layout::parent;
 use crate::volume::{Volume, failed};
@@ -64,34 +64,14 @@ impl FsAppender {
         }
     }
 
-    /// Hands bytes to a blocking thread, after those before are written.
-    async fn begin_write(&mut self, bytes: Bytes) -> Result<()> {
-        settle(&mut self.writing).await?;
-        self.sync_ahead().await?;
-        let (at, truncate) = (self.offset, mem::take(&mut self.has_rest));
-        self.offset += bytes.len() as u64;
-        let (file, unsynced) = (self.file.clone(), self.unsynced.clone());
-        let is_direct = self.volume.is_durable() && may_be_direct(&bytes, at);
-        let (path, durable) = (self.volume.layout.open_extent(self.id), self.durable);
-        self.writing = Some(tokio::task::spawn_blocking(move || {
-            let write = || {
-                if truncate {
-                    file.truncate(at)?;
-                }
-                if !(is_direct && file.write_direct_at(&bytes, at)?) {
-                    unsynced.fetch_add(bytes.len(), Ordering::Relaxed);
-                    write_pieces(&*file, &bytes, at)?;
-                }
-                Ok(())
-            };
-            write().map_err(|error| {
-                // What followed the last checkpoint is lost anyway; if the disk is full, others
-                // can use the room.
-                let _ = file.truncate(durable);
-                failed("write", &path, error)
-            })
-        }));
-        Ok(())
+    /// Cuts off what is behind the checkpoint, once.
+    async fn discard_rest(&mut self) -> Result<()> {
+        if !mem::take(&mut self.has_rest) {
+            return Ok(());
+        }
+        let (file, at) = (self.file.clone(), self.offset);
+        let path = self.volume.layout.open_extent(self.id);
+        blocking(move || file.truncate(at).map_err(|error| failed("write", &path, error))).await
     }
 
     /// Begins to sync what is written, beside the writing, so that little is left at the end.
@@ -101,7 +81,7 @@ impl FsAppender {
         if unsynced < SYNC_BYTES || !is_idle || !self.volume.is_durable() {
             return Ok(());
         }
-        settle(&mut self.syncing).await?;
+        settle(self.syncing.take()).await?;
         self.unsynced.fetch_sub(unsynced, Ordering::Relaxed);
         let (volume, file) = (self.volume.clone(), self.file.clone());
         let path = volume.layout.open_extent(self.id);
@@ -111,11 +91,9 @@ impl FsAppender {
 
     /// Waits for what is under way. The failure of a sync would not be reported again by the next.
     async fn finish(&mut self) -> Result<()> {
-        if self.has_rest {
-            self.begin_write(Bytes::new()).await?;
-        }
-        settle(&mut self.writing).await?;
-        settle(&mut self.syncing).await.map(drop)
+        self.discard_rest().await?;
+        settle(self.writing.take()).await?;
+        settle(self.syncing.take()).await
     }
 
     /// Makes contents durable, then the name under which they are found.
@@ -142,7 +120,30 @@ impl Appender for FsAppender {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.begin_write(bytes).await
+        self.discard_rest().await?;
+        settle(self.writing.take()).await?;
+        self.sync_ahead().await?;
+        let at = self.offset;
+        self.offset += bytes.len() as u64;
+        let (file, unsynced) = (self.file.clone(), self.unsynced.clone());
+        let is_direct = self.volume.is_durable() && may_be_direct(&bytes, at);
+        let (path, durable) = (self.volume.layout.open_extent(self.id), self.durable);
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            let write = || {
+                if !(is_direct && file.write_direct_at(&bytes, at)?) {
+                    unsynced.fetch_add(bytes.len(), Ordering::Relaxed);
+                    write_pieces(&*file, &bytes, at)?;
+                }
+                Ok(())
+            };
+            write().map_err(|error| {
+                // What followed the last checkpoint is lost anyway; if the disk is full, others
+                // can use the room.
+                let _ = file.truncate(durable);
+                failed("write", &path, error)
+            })
+        }));
+        Ok(())
     }
 
     async fn checkpoint(&mut self) -> Result<Checkpoint> {
@@ -182,14 +183,11 @@ fn write_pieces(file: &dyn DiskFile, bytes: &[u8], mut at: u64) -> io::Result<()
     Ok(())
 }
 
-/// Waits for work that was handed to a blocking thread.
-async fn settle<T: Send + 'static>(work: &mut Option<JoinHandle<Result<T>>>) -> Result<Option<T>> {
-    let Some(work) = work.take() else {
-        return Ok(None);
-    };
-    match work.await {
-        Ok(result) => result.map(Some),
-        Err(error) => blocking(move || std::panic::resume_unwind(error.into_panic())).await,
+/// Waits for work if there is any.
+async fn settle(work: Option<JoinHandle<Result<()>>>) -> Result<()> {
+    match work {
+        Some(work) => ended(work).await,
+        None => Ok(()),
     }
 }
 

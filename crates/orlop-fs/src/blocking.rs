@@ -7,6 +7,7 @@ use std::io;
 use futures::future::BoxFuture;
 use orlop_backend::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 /// Whether work may wait for a medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,9 @@ thread_local! {
     static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs an operation on one thread, with all the work on files that it asks for.
+/// Runs an operation on one thread, with all the work on files that it asks for. It may wait for
+/// what others were handed before it: tokio begins work in the order in which it comes, so that is
+/// under way already, however few threads there are.
 pub(crate) async fn waiting(operation: BoxFuture<'static, ()>) -> Result<()> {
     if MAY_WAIT.get() {
         operation.await; // it is part of another one
@@ -60,7 +63,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
     if MAY_WAIT.get() {
         return work();
     }
-    match tokio::task::spawn_blocking(work).await {
+    ended(tokio::task::spawn_blocking(work)).await
+}
+
+/// Waits for work that was handed to a thread.
+pub(crate) async fn ended<T>(work: JoinHandle<Result<T>>) -> Result<T> {
+    match work.await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

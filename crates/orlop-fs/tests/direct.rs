@@ -21,13 +21,13 @@ async fn an_extent_has_the_bytes_that_were_given_wherever_it_was_paused() {
                 let id = RandomId::from_bits(n as u128).into();
                 let (head, tail) = (some_bytes(start, 1), some_bytes(4 * MIB + 17, 2));
                 let mut appender = claim(&store, id, &Checkpoint::start()).await;
-                give(&mut appender, &head, 300_000).await;
+                give(&mut appender, 0, &head).await;
                 let at = appender.checkpoint().await.unwrap();
                 // What comes behind a checkpoint and is lost must not be seen.
-                give(&mut appender, &some_bytes(2 * MIB, 3), 300_000).await;
+                give(&mut appender, start, &some_bytes(2 * MIB, 3)).await;
                 drop(appender);
                 let mut appender = claim(&store, id, &at).await;
-                give(&mut appender, &tail, 77_777).await;
+                give(&mut appender, start, &tail).await;
                 appender.seal().await.unwrap();
                 let expected = [&head[..], &tail].concat();
                 let stream = store.extents.read(id, 0..u64::MAX).await.unwrap().unwrap();
@@ -49,11 +49,22 @@ async fn claim(store: &Environment, id: ExtentId, from: &Checkpoint) -> Box<dyn 
     panic!("extent {id} stays busy");
 }
 
-async fn give(appender: &mut Box<dyn Appender>, bytes: &Bytes, piece: usize) {
-    for start in (0..bytes.len()).step_by(piece) {
-        let end = bytes.len().min(start + piece);
-        appender.write(bytes.slice(start..end)).await.expect("written");
+/// Up to multiples of a MiB, from memory that begins at a page, as whoever gathers them does.
+async fn give(appender: &mut Box<dyn Appender>, mut at: usize, bytes: &Bytes) {
+    let (mut rest, end) = (bytes.clone(), at + bytes.len());
+    while at < end {
+        let len = (MIB - at % MIB).min(end - at);
+        appender.write(aligned(&rest.split_to(len))).await.expect("written");
+        at += len;
     }
+}
+
+/// The same bytes at a page.
+fn aligned(bytes: &[u8]) -> Bytes {
+    let mut memory = vec![0; bytes.len() + 4096];
+    let start = memory.as_ptr().align_offset(4096);
+    memory[start..start + bytes.len()].copy_from_slice(bytes);
+    Bytes::from(memory).slice(start..start + bytes.len())
 }
 
 /// Bytes that are the same again only with the same seed, and at the same place.

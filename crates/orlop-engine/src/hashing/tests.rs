@@ -2,13 +2,15 @@ use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Waker};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::join_all;
 use orlop_backend::Environment;
-use orlop_oci::Digest;
+use orlop_oci::{Algorithm, Digest};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::stream::PIECE_BYTES;
 use super::*;
 use crate::{Options, Registry};
 
@@ -20,94 +22,96 @@ fn bytes(fill: u8) -> Bytes {
     vec![fill; 10_000].into()
 }
 
-fn hasher() -> Hasher {
-    Hasher::new(Algorithm::Sha256)
+fn stream(hashing: &Arc<Hashing>) -> Stream {
+    hashing.stream(Hasher::new(Algorithm::Sha256))
 }
 
-fn check(hasher: Hasher, bytes: &[u8]) {
-    assert_eq!(hasher.finish().digest(), &Digest::of(Algorithm::Sha256, bytes));
+/// With nothing left to do.
+fn check(mut stream: Stream, bytes: &[u8]) {
+    assert_eq!(stream.size(), bytes.len() as u64);
+    let hasher = stream.settle().now_or_never().expect("nothing is under way").clone();
+    assert_eq!(hasher.finish().digest(), &Digest::of(stream.algorithm(), bytes));
 }
 
 #[test]
 fn who_comes_first_hashes_for_three() {
     let hashing = Arc::new(Hashing::default());
-    let streams: [_; 5] = std::array::from_fn(|_| hashing.stream());
-    let mut hashers: [_; 5] = std::array::from_fn(|_| hasher());
+    let mut streams: [_; 5] = std::array::from_fn(|_| stream(&hashing));
     let all: [_; 5] = std::array::from_fn(|fill| bytes(fill.to_le_bytes()[0]));
     {
         let mut updates: Vec<_> = streams
-            .iter()
-            .zip(&mut hashers)
+            .iter_mut()
             .zip(&all)
-            .map(|((stream, hasher), bytes)| Box::pin(stream.update(hasher, bytes)))
+            .map(|(stream, bytes)| Box::pin(stream.update(bytes.clone())))
             .collect();
-        for update in &mut updates {
+        // The first one finds nobody else yet.
+        assert!(poll(updates[0].as_mut()));
+        for update in &mut updates[1..] {
             assert!(!poll(update.as_mut()), "others may come");
         }
-        assert_eq!(hashing.queue.len(), 5);
-        // The last one takes himself and the two that came first.
+        assert_eq!(hashing.queue.len(), 4);
+        // The last one takes himself and one that came before: two and two.
         assert!(poll(updates[4].as_mut()));
         assert_eq!(hashing.queue.len(), 2);
-        assert!(poll(updates[0].as_mut()) && poll(updates[1].as_mut()));
-        assert_eq!(hashing.queue.len(), 2, "they had nothing left to do");
+        assert!(poll(updates[1].as_mut()));
+        assert_eq!(hashing.queue.len(), 2, "there was nothing left to do");
         assert!(poll(updates[2].as_mut()));
         assert_eq!(hashing.queue.len(), 0);
         assert!(poll(updates[3].as_mut()));
     }
-    for (hasher, bytes) in hashers.into_iter().zip(&all) {
-        check(hasher, bytes);
+    for (stream, bytes) in streams.into_iter().zip(&all) {
+        check(stream, bytes);
     }
 }
 
 #[test]
 fn who_is_alone_or_brings_little_waits_for_nobody() {
     let hashing = Arc::new(Hashing::default());
-    let (one, mut first) = (hashing.stream(), hasher());
-    assert!(one.update(&mut first, &bytes(1)).now_or_never().is_some());
-    let (two, mut second) = (hashing.stream(), hasher());
-    assert!(two.update(&mut second, &bytes(2).slice(..4000)).now_or_never().is_some());
-    assert!(two.update(&mut second, &bytes(2).slice(4000..)).now_or_never().is_none());
+    let (mut one, mut two, mut three) = (stream(&hashing), stream(&hashing), stream(&hashing));
+    assert!(one.update(bytes(1)).now_or_never().is_some());
+    assert!(two.update(bytes(2).slice(..4000)).now_or_never().is_some());
+    assert!(two.update(bytes(2).slice(4000..)).now_or_never().is_none());
+    drop(two);
+    assert!(three.update(bytes(3)).now_or_never().is_none());
     drop(one);
-    let mut second = hasher();
-    assert!(two.update(&mut second, &bytes(2)).now_or_never().is_some(), "alone again");
-    check(first, &bytes(1));
-    check(second, &bytes(2));
+    let mut four = stream(&hashing);
+    drop(three);
+    assert!(four.update(bytes(4)).now_or_never().is_some(), "alone again");
+    check(four, &bytes(4));
 }
 
 #[test]
 fn a_poll_hashes_no_more_than_a_piece() {
     let hashing = Arc::new(Hashing::default());
     let large: Bytes = vec![3; 3 * PIECE_BYTES + 1].into();
-    let (stream, mut hasher) = (hashing.stream(), hasher());
+    let mut stream = stream(&hashing);
     {
-        let mut update = pin!(stream.update(&mut hasher, &large));
+        let mut update = pin!(stream.update(large.clone()));
         for _ in 0..3 {
             assert!(!poll(update.as_mut()));
         }
         assert!(poll(update.as_mut()));
     }
-    check(hasher, &large);
+    check(stream, &large);
 }
 
 #[test]
 fn who_is_dropped_takes_his_bytes_along() {
     let hashing = Arc::new(Hashing::default());
-    let (one, two) = (hashing.stream(), hashing.stream());
-    let (mut first, mut second) = (hasher(), hasher());
-    let all = bytes(1);
+    let (mut one, mut two) = (stream(&hashing), stream(&hashing));
+    assert!(one.update(bytes(1)).now_or_never().is_some());
     {
-        let mut update = pin!(one.update(&mut first, &all));
-        assert!(!poll(update.as_mut()));
-        {
-            let mut dropped = pin!(two.update(&mut second, &all));
-            assert!(!poll(dropped.as_mut()));
-            assert_eq!(hashing.queue.len(), 2);
-        }
+        let mut dropped = pin!(two.update(bytes(2)));
+        assert!(!poll(dropped.as_mut()));
         assert_eq!(hashing.queue.len(), 1);
-        assert!(poll(update.as_mut()));
+        let mut update = pin!(one.update(bytes(1)));
+        assert!(!poll(update.as_mut()));
+        assert_eq!(hashing.queue.len(), 2);
+        // Both are given up.
     }
-    check(first, &all);
-    check(second, b"");
+    assert_eq!(hashing.queue.len(), 0);
+    check(one, &bytes(1));
+    check(two, b"");
 }
 
 #[tokio::test]
@@ -122,20 +126,20 @@ async fn concurrent_uploads_share() {
         uploads.push(upload);
     }
     let queue = registry.shared.hashing.queue.clone();
+    let whole: Bytes = vec![7; 1 << 20].into();
+    let mut shared = 0;
     {
         let mut writes: Vec<_> = uploads
             .iter_mut()
-            .map(|upload| Box::pin(upload.write(bytes(7)).map(Result::unwrap)))
+            .map(|upload| Box::pin(upload.write(whole.clone()).map(Result::unwrap)))
             .collect();
-        for write in &mut writes {
-            assert!(!poll(write.as_mut()));
+        while !writes.is_empty() {
+            writes.retain_mut(|write| !poll(write.as_mut()));
+            shared = shared.max(queue.len());
         }
-        assert_eq!(queue.len(), 3);
-        assert!(poll(writes[1].as_mut()));
-        assert_eq!(queue.len(), 0, "one has hashed for all");
-        assert!(poll(writes[0].as_mut()) && poll(writes[2].as_mut()));
     }
-    let digest = Digest::of(Algorithm::Sha256, &[b"few", &bytes(7)[..]].concat());
+    assert!(shared > 1, "each hashes for himself");
+    let digest = Digest::of(Algorithm::Sha256, &[b"few", &whole[..]].concat());
     for upload in uploads {
         upload.commit(&digest).await.unwrap();
     }
@@ -170,14 +174,13 @@ fn threads_go_on_until_nothing_is_left() {
     for is_run in [true, false] {
         let threads = Arc::new(Later::default());
         let hashing = Arc::new(Hashing::on(Some(threads.clone())));
-        let mut hashers: [_; 5] = std::array::from_fn(|_| hasher());
-        let (stream, all) = (hashing.stream(), bytes(5));
+        let mut streams: [_; 5] = std::array::from_fn(|_| stream(&hashing));
+        let all = bytes(5);
         for _ in 0..2 {
-            let mut updates: Vec<_> =
-                hashers.iter_mut().map(|hasher| Box::pin(stream.update(hasher, &all))).collect();
-            for update in &mut updates {
-                assert!(!poll(update.as_mut()));
+            for stream in &mut streams {
+                assert!(stream.update(all.clone()).now_or_never().is_some(), "nobody waits");
             }
+            assert_eq!(hashing.queue.len(), 5);
             let mut work = std::mem::take(&mut *threads.work.lock().unwrap());
             assert_eq!(work.len(), 1, "it has one thread only");
             let Work(work) = work.remove(0);
@@ -187,12 +190,27 @@ fn threads_go_on_until_nothing_is_left() {
                 drop(work); // as a runtime does that ends
             }
             assert_eq!(hashing.queue.len(), 0);
-            assert!(updates.iter_mut().all(|update| poll(update.as_mut())));
         }
-        for hasher in hashers {
-            check(hasher, &[&all[..], &all].concat());
+        for stream in streams {
+            check(stream, &[&all[..], &all].concat());
         }
     }
+}
+
+#[test]
+fn a_stream_is_one_piece_ahead_at_most() {
+    let threads = Arc::new(Later::default());
+    let hashing = Arc::new(Hashing::on(Some(threads.clone())));
+    let (mut stream, few) = (stream(&hashing), Bytes::from_static(b"few"));
+    assert!(stream.update(bytes(1)).now_or_never().is_some());
+    assert_eq!(stream.size(), 10_000, "what is under way counts");
+    assert!(stream.update(bytes(2)).now_or_never().is_none());
+    assert!(stream.update(few.clone()).now_or_never().is_none(), "order is kept");
+    assert_eq!(stream.size(), 10_000, "what was given up does not");
+    let Work(work) = threads.work.lock().unwrap().remove(0);
+    work();
+    assert!(stream.update(few.clone()).now_or_never().is_some());
+    check(stream, &[&bytes(1)[..], &few].concat());
 }
 
 /// Threads that are there.
@@ -222,15 +240,17 @@ proptest! {
         let hashing = Arc::new(Hashing::on(threads));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).build().unwrap();
         let tasks = lens.into_iter().enumerate().map(|(index, lens)| {
-            let stream = hashing.stream();
+            let algorithm = if index == long { Algorithm::Sha512 } else { Algorithm::Sha256 };
+            let mut stream = hashing.stream(Hasher::new(algorithm));
             runtime.spawn(async move {
-                let algorithm = if index == long { Algorithm::Sha512 } else { Algorithm::Sha256 };
-                let (mut hasher, mut whole) = (Hasher::new(algorithm), Vec::new());
+                let mut whole = Vec::new();
                 for (fill, len) in (0..).zip(lens) {
                     let piece: Bytes = vec![fill; len].into();
-                    stream.update(&mut hasher, &piece).await;
+                    stream.update(piece.clone()).await;
                     whole.extend_from_slice(&piece);
+                    assert_eq!(stream.size(), whole.len() as u64);
                 }
+                let hasher = stream.settle().await.clone();
                 assert_eq!(hasher.finish().digest(), &Digest::of(algorithm, &whole));
             })
         });

@@ -60,8 +60,8 @@ impl Gather {
     }
 
     fn free(&mut self, len: usize) -> BytesMut {
-        // Who writes and who hashes are one batch behind at most. One who collects them keeps them
-        // all, and there is no use in looking out for so many.
+        // Who writes and who hashes are some batches behind. One who collects them keeps them all,
+        // and there is no use in looking out for so many.
         while self.given.len() > GIVEN_MAX {
             self.given.pop_front();
         }
@@ -118,7 +118,7 @@ const PAGE_BYTES: usize = 4096;
 
 const SMALL_BYTES: usize = 64 << 10;
 
-/// One is written or hashed, and one has just been.
+/// One is written and hashed, and one has just been.
 const GIVEN_MAX: usize = 2;
 
 /// So many batches are kept for the next uploads.

@@ -8,6 +8,7 @@ mod collect;
 mod counting;
 mod fixture;
 mod inline;
+mod large;
 mod late_seals;
 mod leftovers;
 mod liar;

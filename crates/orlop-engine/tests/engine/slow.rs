@@ -98,7 +98,8 @@ async fn a_write_that_was_dropped_in_the_middle_is_never_acknowledged() {
         let mut upload = a.resume_upload(&id, Some(4)).await.unwrap().unwrap();
         // The first write claims, which takes a while on some backends.
         upload.write("lost".into()).await.unwrap();
-        assert!(upload.write("dropped".into()).now_or_never().is_none());
+        let dropped = vec![0; 2 << 20]; // so much that not all of it waits for more
+        assert!(upload.write(dropped.into()).now_or_never().is_none());
         assert_eq!(kind(upload.write("more".into()).await), ErrorKind::Unavailable);
         if ends_with_pause {
             assert_eq!(kind(upload.pause().await), ErrorKind::Unavailable);

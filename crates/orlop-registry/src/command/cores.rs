@@ -21,5 +21,4 @@ impl Threads for Cores {
 }
 
 /// Asked once: the answer is read from files.
-static COUNT: LazyLock<usize> =
-    LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
+static COUNT: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));

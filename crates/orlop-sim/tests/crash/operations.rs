@@ -198,12 +198,12 @@ async fn mount(site: &Site) -> Result<()> {
 
 /// With a lease that is always over, so that each look renews it.
 async fn head_blob(site: &Site) -> Result<()> {
-    let a = site.with(Options { lease: Duration::ZERO, ..site.process.options }).await?;
+    let a = site.with(Options { lease: Duration::ZERO, ..site.process.options.clone() }).await?;
     a.hold_blob(&digest("loose")).await.map(drop)
 }
 
 async fn head_manifest(site: &Site) -> Result<()> {
-    let a = site.with(Options { lease: Duration::ZERO, ..site.process.options }).await?;
+    let a = site.with(Options { lease: Duration::ZERO, ..site.process.options.clone() }).await?;
     let reference = manifest("Two").digest().to_string().parse().unwrap();
     a.hold_manifest(&reference).await.map(drop)
 }
@@ -228,7 +228,7 @@ async fn untag(site: &Site) -> Result<()> {
 }
 
 async fn delete(site: &Site, deletes: Deletes, name: &str) -> Result<()> {
-    let a = site.with(Options { deletes, ..site.process.options }).await?;
+    let a = site.with(Options { deletes, ..site.process.options.clone() }).await?;
     match a.delete_manifest(manifest(name).digest()).await {
         Err(error) if error.kind() == ErrorKind::Denied => Ok(()),
         result => result.map(drop),

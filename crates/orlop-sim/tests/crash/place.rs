@@ -131,7 +131,7 @@ impl Place {
     pub(crate) async fn enter_as(&self, life: Arc<Life>) -> Process {
         let environment = self.backend(&life).await.unwrap();
         let options = self.options();
-        let registry = Registry::open(environment.clone(), options).await.unwrap();
+        let registry = Registry::open(environment.clone(), options.clone()).await.unwrap();
         let opened_at = life.made().len();
         Process { environment, registry, options, life, opened_at }
     }
