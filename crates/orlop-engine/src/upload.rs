@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 
 use self::commit::hashed;
+use self::gather::Gather;
 pub(crate) use self::gather::Memory;
-use self::gather::{BATCH_BYTES, Gather};
 use crate::hashing::Stream;
 use crate::repository::Repository;
 use crate::state::{BlobState, Session, Stage};
@@ -77,7 +77,7 @@ impl Upload {
         self.stream.size() + (self.gather.len() + inline) as u64
     }
 
-    /// Adds bytes. Memory is bounded: a caller waits when he is two MiB ahead. Nothing is durable before
+    /// Adds bytes. Memory is bounded: who brings more than can be written and hashed waits. Nothing is durable before
     /// [`Upload::pause`] or [`Upload::commit`].
     ///
     /// Fails with [`ErrorKind::UploadConflict`] if somebody else writes to this session. After an
@@ -103,11 +103,7 @@ impl Upload {
     /// Adds bytes that go to the extent.
     async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
         while !bytes.is_empty() {
-            // Up to a multiple of a batch, so that the next one begins where a block does.
-            let into_batch = self.stream.size() % BATCH_BYTES as u64;
-            let max = BATCH_BYTES - usize::try_from(into_batch).unwrap_or_default();
-            self.gather.fill(&mut bytes, max);
-            if self.gather.len() == max {
+            if self.gather.fill(self.stream.size(), &mut bytes) {
                 self.hand_over().await?;
             }
         }
