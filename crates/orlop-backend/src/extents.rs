@@ -95,6 +95,10 @@ pub trait Appender: Debug + Send {
 
     /// Adds bytes. They may be buffered: only a checkpoint or a seal makes them durable, and an
     /// earlier write's failure may come back from a later call.
+    ///
+    /// Each call may be handed to another thread, so callers bring much at a time; as a rule up to
+    /// a multiple of a MiB of the extent, from memory that begins at a page, which a medium may be
+    /// able to take as it is.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Makes everything durable that was written so far, and says how to go on from here, in

@@ -77,8 +77,8 @@ impl Upload {
         self.stream.size() + (self.gather.len() + inline) as u64
     }
 
-    /// Adds bytes. Memory is bounded: who brings more than can be written and hashed waits. Nothing is durable before
-    /// [`Upload::pause`] or [`Upload::commit`].
+    /// Adds bytes. Memory is bounded: who brings more than can be written and hashed waits. Nothing
+    /// is durable before [`Upload::pause`] or [`Upload::commit`].
     ///
     /// Fails with [`ErrorKind::UploadConflict`] if somebody else writes to this session. After an
     /// error the upload can be taken up again at its last pause.
@@ -114,9 +114,7 @@ impl Upload {
     /// go on. Fails with [`ErrorKind::UploadConflict`] if somebody else was faster; then nothing
     /// of what this caller wrote counts.
     pub async fn pause(mut self) -> Result<u64> {
-        self.check_whole()?;
-        self.hand_over().await?;
-        self.stream.settle().await;
+        self.hand_over_the_rest().await?;
         let store = self.repository.store().clone();
         store.run(async move { self.store_progress().await }).await
     }
@@ -190,6 +188,14 @@ impl Upload {
             }
             self.appender = Some(appender);
         }
+        Ok(())
+    }
+
+    /// Before what may hold a thread, and must not wait there for work that begins only then.
+    async fn hand_over_the_rest(&mut self) -> Result<()> {
+        self.check_whole()?;
+        self.hand_over().await?;
+        self.stream.settle().await;
         Ok(())
     }
 

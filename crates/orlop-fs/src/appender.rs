@@ -38,6 +38,7 @@ pub(crate) struct FsAppender {
     /// off nothing is not free: ext4 takes it for a sign that the file is being replaced, and
     /// writes it out when it is closed.
     has_rest: bool,
+    /// What was given last, on its way to the medium.
     writing: Option<JoinHandle<Result<()>>>,
     /// Bytes that the operating system has been given since a sync began.
     unsynced: Arc<AtomicUsize>,

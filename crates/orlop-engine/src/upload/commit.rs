@@ -28,9 +28,7 @@ impl Upload {
         claimed: &Digest,
         bad: Option<ExtentId>,
     ) -> Result<Descriptor> {
-        self.check_whole()?;
-        self.hand_over().await?;
-        self.stream.settle().await;
+        self.hand_over_the_rest().await?;
         let (store, claimed) = (self.repository.store().clone(), *claimed);
         store.run(async move { self.end(&claimed, bad).await }).await
     }
