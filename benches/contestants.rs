@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use bytes::{Bytes, BytesMut};
@@ -280,26 +280,26 @@ fn take_by_hand(directory: &Path, blob: &Blob, durable: bool) -> Result<()> {
 }
 
 async fn orlop_in(environment: Environment) -> Result<Place> {
-    let threads = Some(Arc::new(Blocking) as _);
+    let threads = Some(Arc::new(Blocking { cores: available_parallelism()?.get() }) as _);
     let registry = Registry::open(environment, Options { threads, ..Options::default() }).await?;
     Ok(Place::Orlop(registry.repository("bench".parse()?)))
 }
 
 /// The threads that tokio has for work that blocks.
 #[derive(Debug)]
-struct Blocking;
+struct Blocking {
+    cores: usize,
+}
 
 impl Threads for Blocking {
     fn count(&self) -> usize {
-        CORES.get_or_init(|| available_parallelism().map_or(1, Into::into)).to_owned()
+        self.cores
     }
 
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
         spawn_blocking(work);
     }
 }
-
-static CORES: OnceLock<usize> = OnceLock::new();
 
 fn verify(claimed: &Digest, hash: &[u8]) -> Result<()> {
     if claimed.hash() == hash {

@@ -47,8 +47,9 @@
 //!
 //! # What it does not do
 //!
-//! It speaks no HTTP, authenticates nobody and starts no task. The crate `orlop-registry` is a
-//! thin server that shows how little is missing.
+//! It speaks no HTTP, authenticates nobody, starts no task and has no threads to compute on: give it
+//! some ([`Options::threads`]), and large uploads are hashed beside what receives them. The crate
+//! `orlop-registry` is a thin server that shows how little is missing.
 //!
 //! # Features
 //!

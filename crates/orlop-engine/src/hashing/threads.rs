@@ -9,11 +9,13 @@ use std::fmt::Debug;
 ///
 /// /// The threads that tokio has for work that blocks.
 /// #[derive(Debug)]
-/// struct Blocking;
+/// struct Blocking {
+///     cores: usize, // `std::thread::available_parallelism()`, asked once: it reads files
+/// }
 ///
 /// impl Threads for Blocking {
 ///     fn count(&self) -> usize {
-///         std::thread::available_parallelism().map_or(1, Into::into)
+///         self.cores
 ///     }
 ///
 ///     fn run(&self, work: Box<dyn FnOnce() + Send>) {
@@ -22,7 +24,8 @@ use std::fmt::Debug;
 /// }
 /// ```
 pub trait Threads: Debug + Send + Sync {
-    /// How much work may be done at the same time: as a rule, the number of cores.
+    /// How much work may be done at the same time: as a rule, the number of cores. Asked for each
+    /// piece of work.
     fn count(&self) -> usize;
 
     /// Has the work done, and does not wait for it. Work that is dropped instead is done by who
