@@ -12,12 +12,13 @@ use cacache::Integrity;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use orlop::fs::FsOptions;
-use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository, Threads};
+use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository};
 use sha2::Digest as _;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 
+use crate::blocking::Blocking;
 use crate::random::Random;
 
 /// The size in which a blob's bytes come.
@@ -280,25 +281,9 @@ fn take_by_hand(directory: &Path, blob: &Blob, durable: bool) -> Result<()> {
 }
 
 async fn orlop_in(environment: Environment) -> Result<Place> {
-    let threads = Some(Arc::new(Blocking { cores: available_parallelism()?.get() }) as _);
+    let threads = Some(Arc::new(Blocking(available_parallelism()?.get())) as _);
     let registry = Registry::open(environment, Options { threads, ..Options::default() }).await?;
     Ok(Place::Orlop(registry.repository("bench".parse()?)))
-}
-
-/// The threads that tokio has for work that blocks.
-#[derive(Debug)]
-struct Blocking {
-    cores: usize,
-}
-
-impl Threads for Blocking {
-    fn count(&self) -> usize {
-        self.cores
-    }
-
-    fn run(&self, work: Box<dyn FnOnce() + Send>) {
-        spawn_blocking(work);
-    }
 }
 
 fn verify(claimed: &Digest, hash: &[u8]) -> Result<()> {

@@ -9,6 +9,7 @@
 //! medians: of the throughput, and of the ratios of time and of CPU time to those of the first
 //! contestant in the same round.
 
+mod blocking;
 mod cpu_time;
 mod random;
 mod rounds;
@@ -21,9 +22,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use blocking::Blocking;
 use cpu_time::cpu_time;
 use orlop::fs::FsOptions;
-use orlop::{Algorithm, Digest, Options, Registry, ScrubOptions, Threads};
+use orlop::{Algorithm, Digest, Options, Registry, ScrubOptions};
 use random::Random;
 use rounds::{median, shuffled};
 use sha2::Digest as _;
@@ -51,20 +53,6 @@ const CONTESTANTS: [Contestant; 5] = [
     Contestant::Sha2(2),
     Contestant::Threads(2),
 ];
-
-/// The threads that tokio has for work that blocks.
-#[derive(Debug)]
-struct Blocking(usize);
-
-impl Threads for Blocking {
-    fn count(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, work: Box<dyn FnOnce() + Send>) {
-        tokio::task::spawn_blocking(work);
-    }
-}
 
 fn main() -> Result<()> {
     let is = |flag: &str| std::env::args().any(|argument| argument == flag);
