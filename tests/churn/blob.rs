@@ -39,7 +39,7 @@ impl Pusher {
             self.ledger.count("blobs mounted");
             return Ok(());
         }
-        let location = answer.header("location");
+        let location = answer.header("location").to_owned();
         if !self.in_chunks(location, blob).await? {
             self.ledger.count("uploads walked away from");
             return self.at_once(&uploads, blob).await;
@@ -63,7 +63,7 @@ impl Pusher {
     }
 
     /// With pauses; now and then it walks away in the middle, and says `false`.
-    async fn in_chunks(&mut self, location: &str, blob: &Blob) -> Result<bool, Trouble> {
+    async fn in_chunks(&mut self, mut location: String, blob: &Blob) -> Result<bool, Trouble> {
         let bytes = &blob.bytes;
         let chunk = bytes.len().div_ceil(1 + self.dice.below(3));
         let mut at = 0;
@@ -79,9 +79,12 @@ impl Pusher {
                 return Ok(false);
             }
             at += part.len();
-            let patch = self.client().patch(location).header("content-range", range);
+            let patch = self.client().patch(&location).header("content-range", range);
             let answer = ask(patch.bytes(part), &mut self.ledger).await?;
-            self.unless_overtaken(answer, 202)?;
+            let answer = self.unless_overtaken(answer, 202)?;
+            if self.dice.below(4) != 0 {
+                answer.header("location").clone_into(&mut location);
+            } // else it stays where it was: the upload is found from where the POST led, too
             match self.dice.below(40) {
                 0 => return Ok(false),
                 1..4 => sleep(Duration::from_millis(self.dice.below(2500) as u64)).await,
@@ -95,7 +98,7 @@ impl Pusher {
     }
 
     /// A collector may have given the upload up.
-    fn unless_overtaken(&mut self, answer: Answer, status: u16) -> Result<(), Trouble> {
+    fn unless_overtaken(&mut self, answer: Answer, status: u16) -> Result<Answer, Trouble> {
         let is_overtaken = match answer.status {
             404 => code(&answer) == "BLOB_UPLOAD_UNKNOWN",
             416 => true,
@@ -105,6 +108,6 @@ impl Pusher {
             self.ledger.count("races lost for an upload");
             return Err(Trouble::Race);
         }
-        self.expect(answer, &[status]).map(drop)
+        self.expect(answer, &[status])
     }
 }

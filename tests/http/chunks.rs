@@ -25,8 +25,7 @@ fn the_last_chunk_may_come_with_the_end() {
     on_every_store(async |client| {
         let digest = sha256("hello world");
         for with_range in [true, false] {
-            let session = client.begin("app").await;
-            session.chunk(0, "hello").await.expect(202);
+            let session = client.begin_with("app", "hello").await;
             if with_range {
                 session.finish_with(&digest, 5, " world").await.expect(201);
             } else {
@@ -57,7 +56,7 @@ fn a_chunk_out_of_order_is_416_and_the_session_survives() {
         let session = client.begin("app").await;
         let answer = session.chunk(5, " world").await;
         answer.refused(416, "BLOB_UPLOAD_INVALID", &["byte 0", "at 5"]);
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.session(&session.chunk(0, "hello").await.expect(202));
         for first in [0, 3, 6, 1000] {
             let answer = session.chunk(first, " world").await;
             let words = ["byte 5".to_owned(), format!("at {first}")];
@@ -76,8 +75,7 @@ fn a_chunk_out_of_order_is_416_and_the_session_survives() {
 fn a_closing_chunk_out_of_order_is_416_and_the_session_survives() {
     on_every_store(async |client| {
         let digest = sha256("hello world");
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         for first in [0, 4, 6] {
             let answer = session.finish_with(&digest, first, " world").await;
             let answer = answer.refused(416, "BLOB_UPLOAD_INVALID", &["byte 5"]);
@@ -93,8 +91,7 @@ fn of_two_chunks_at_one_time_exactly_one_is_taken() {
     on_every_store(async |client| {
         for round in 0..8 {
             let (one, other) = (noise(round, 300_000), noise(round + 100, 300_000));
-            let session = client.begin("app").await;
-            session.chunk(0, "head").await.expect(202);
+            let session = client.begin_with("app", "head").await;
             let (first, second) =
                 tokio::join!(session.chunk(4, one.clone()), session.chunk(4, other.clone()));
             let (winner, loser) = if first.status == 202 {
@@ -115,26 +112,12 @@ fn of_two_chunks_at_one_time_exactly_one_is_taken() {
 }
 
 #[test]
-fn of_two_first_chunks_at_one_time_exactly_one_is_taken() {
-    on_every_store(async |client| {
-        for _ in 0..50 {
-            let session = client.begin("app").await;
-            let (one, other) = tokio::join!(session.chunk(0, "one"), session.chunk(0, "two"));
-            let (winner, loser) = if one.status == 202 { ("one", other) } else { ("two", one) };
-            loser.refused(416, "BLOB_UPLOAD_INVALID", &[]);
-            session.finish(&sha256(winner)).await.expect(201);
-        }
-    });
-}
-
-#[test]
 fn of_two_ends_at_one_time_none_spoils_the_blob() {
     on_every_store(async |client| {
         for round in 0..100 {
             let blob = noise(round, 1000);
             let digest = sha256(&blob);
-            let session = client.begin("app").await;
-            session.chunk(0, blob.clone()).await.expect(202);
+            let session = client.begin_with("app", blob.clone()).await;
             let (one, other) = tokio::join!(session.finish(&digest), session.finish(&digest));
             for answer in [&one, &other] {
                 assert!(matches!(answer.status, 201 | 404 | 416), "{answer:?}");

@@ -75,10 +75,8 @@ fn a_truncated_tag_is_500_and_its_manifest_is_served() {
 #[test]
 fn a_truncated_session_is_500_and_others_go_on() {
     on_directory(&async |client, root| {
-        let (bad, good) = (client.begin("app").await, client.begin("app").await);
-        for session in [&bad, &good] {
-            session.chunk(0, "hello").await.expect(202);
-        }
+        let bad = client.begin_with("app", "hello").await;
+        let good = client.begin_with("app", "hello").await;
         let id = bad.location.rsplit('/').next().unwrap();
         let key = format!("u/{id}");
         spoil(&root.join("records").join(&key), async || {

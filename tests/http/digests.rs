@@ -61,8 +61,7 @@ fn a_wrong_digest_of_an_unannounced_algorithm_is_400_and_ends_the_session() {
     on_every_store(async |client| {
         let large = "hello".repeat(10_000);
         let (right, wrong) = (sha512(&large), sha512("something else"));
-        let session = client.begin("app").await;
-        session.chunk(0, large).await.expect(202);
+        let session = client.begin_with("app", large).await;
         let answer = session.finish(&wrong).await;
         answer.refused(400, "DIGEST_INVALID", &[&right, &wrong]);
         session.status().await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["app"]);
@@ -75,8 +74,7 @@ fn a_wrong_digest_of_an_unannounced_algorithm_is_400_and_ends_the_session() {
 fn a_wrong_digest_of_an_unannounced_algorithm_does_not_end_a_small_upload() {
     on_every_store(async |client| {
         let (right, wrong) = (sha512("hello"), sha512("something else"));
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         session.finish(&wrong).await.refused(400, "DIGEST_INVALID", &[&right, &wrong]);
         session.finish(&right).await.expect(201);
         client.get_blob("app", &right).await.expect(200);

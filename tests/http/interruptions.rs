@@ -80,8 +80,7 @@ fn a_stream_that_comes_late_and_broken_leaves_no_trace() {
 fn a_chunk_that_breaks_off_leaves_no_trace() {
     on_every_store(async |client| {
         let bytes = noise(8, 1_000_000);
-        let session = client.begin("app").await;
-        session.chunk(0, bytes.slice(..300_000)).await.expect(202);
+        let session = client.begin_with("app", bytes.slice(..300_000)).await;
         let range = content_range(300_000, 700_000);
         let head = format!("PATCH {} HTTP/1.1\r\ncontent-range: {range}\r\n", session.location);
         drop(HalfRequest::send(&client, &head, 700_000, &bytes[300_000..900_000]).await);
@@ -97,8 +96,7 @@ fn an_end_that_breaks_off_makes_no_blob() {
     on_every_store(async |client| {
         let bytes = noise(9, 600_000);
         let digest = sha256(&bytes);
-        let session = client.begin("app").await;
-        session.chunk(0, bytes.slice(..300_000)).await.expect(202);
+        let session = client.begin_with("app", bytes.slice(..300_000)).await;
         let head = format!("PUT {} HTTP/1.1\r\n", session.closing(&digest));
         let half = HalfRequest::send(&client, &head, 300_000, &bytes[300_000..500_000]).await;
         half.break_off().await;
@@ -124,8 +122,7 @@ fn a_manifest_that_breaks_off_is_not_there() {
 fn of_a_slow_chunk_and_a_fast_one_exactly_one_is_taken() {
     on_every_store(async |client| {
         let (slow, fast) = (noise(1, 600_000), noise(2, 600_000));
-        let session = client.begin("app").await;
-        session.chunk(0, "head").await.expect(202);
+        let session = client.begin_with("app", "head").await;
         let range = content_range(4, slow.len());
         let head = format!("PATCH {} HTTP/1.1\r\ncontent-range: {range}\r\n", session.location);
         let half = HalfRequest::send(&client, &head, slow.len(), &slow[..300_000]).await;

@@ -19,6 +19,7 @@ mod digests;
 mod hostile;
 mod indexes;
 mod interruptions;
+mod locations;
 mod manifests;
 mod mounts;
 mod names;

@@ -8,8 +8,7 @@ use crate::server::on_every_store;
 #[test]
 fn a_malformed_content_range_is_400() {
     on_every_store(async |client| {
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         for range in [
             "bytes 5-10/11",
             "5-",
@@ -34,8 +33,7 @@ fn a_malformed_content_range_is_400() {
 #[test]
 fn a_chunk_of_another_length_than_its_range_is_400_and_leaves_no_trace() {
     on_every_store(async |client| {
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         for (range, declared) in [("5-9", "5"), ("5-11", "7"), ("5-18446744073709551614", "6")] {
             // Once known from the length of the body, once only found out as it comes.
             let answer = session.chunk_as(range, " world").await;
@@ -56,8 +54,7 @@ fn a_chunk_of_another_length_than_its_range_is_400_and_leaves_no_trace() {
 fn a_closing_chunk_of_another_length_than_its_range_is_400() {
     on_every_store(async |client| {
         let digest = sha256("hello world");
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         for range in ["5-9", "5-11"] {
             let closing = client.put(&session.closing(&digest));
             let pieces: Vec<Bytes> = vec![" wo".into(), "rld".into()];
@@ -73,8 +70,7 @@ fn a_closing_chunk_of_another_length_than_its_range_is_400() {
 #[test]
 fn a_digest_that_is_none_is_400() {
     on_every_store(async |client| {
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         let upper = sha256("hello").to_uppercase().replacen("SHA256", "sha256", 1);
         let unknown = format!("md5:{}", "0".repeat(32));
         for (digest, words) in [

@@ -19,6 +19,14 @@ impl Client {
         self.session(&answer)
     }
 
+    /// Begins with these bytes, and goes where the answer to them leads.
+    pub(crate) async fn begin_with(&self, repository: &str, bytes: impl Into<Bytes>) -> Session {
+        let begun = self.begin(repository).await;
+        let session = self.session(&begun.chunk(0, bytes).await.expect(202));
+        assert_ne!(session.location, begun.location);
+        session
+    }
+
     /// The session that an answer tells of.
     pub(crate) fn session(&self, answer: &Answer) -> Session {
         self.session_at(answer.header("location"))

@@ -78,7 +78,7 @@ fn a_session_tells_how_far_it_is() {
     on_every_store(async |client| {
         let session = client.begin("app").await;
         assert_eq!(session.status().await.expect(204).header("range"), "0-0");
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.session(&session.chunk(0, "hello").await.expect(202));
         let answer = session.status().await.expect(204);
         assert_eq!(answer.header("range"), "0-4");
         assert_eq!(answer.header("location"), session.location);
@@ -89,8 +89,7 @@ fn a_session_tells_how_far_it_is() {
 #[test]
 fn a_cancelled_session_is_gone() {
     on_every_store(async |client| {
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         session.cancel().await.expect(204);
         let gone = ["app", session.location.rsplit('/').next().unwrap()];
         session.status().await.refused(404, "BLOB_UPLOAD_UNKNOWN", &gone);
@@ -105,8 +104,7 @@ fn a_cancelled_session_is_gone() {
 #[test]
 fn a_session_belongs_to_its_repository() {
     on_every_store(async |client| {
-        let session = client.begin("mine").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("mine", "hello").await;
         let elsewhere = session.location.replacen("/mine/", "/yours/", 1);
         client.get(&elsewhere).await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["yours"]);
         client.delete(&elsewhere).await.expect(404);
@@ -118,8 +116,7 @@ fn a_session_belongs_to_its_repository() {
 fn a_wrong_digest_is_400_and_the_session_goes_on() {
     on_every_store(async |client| {
         let (right, wrong) = (sha256("hello world"), sha256("something else"));
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         let answer = session.finish_with(&wrong, 5, " world").await;
         answer.refused(400, "DIGEST_INVALID", &[&wrong, &right, "11"]);
         for digest in [&right, &wrong] {
@@ -146,8 +143,7 @@ fn a_wrong_digest_of_a_single_post_leaves_nothing() {
 #[test]
 fn an_upload_without_a_digest_cannot_end() {
     on_every_store(async |client| {
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         let answer = client.put(&session.location).send().await;
         answer.refused(400, "DIGEST_INVALID", &["digest="]);
         assert_eq!(session.offset().await, 5);
@@ -159,8 +155,7 @@ fn an_upload_without_a_digest_cannot_end() {
 fn an_end_whose_answer_got_lost_can_be_sent_again() {
     on_every_store(async |client| {
         let digest = sha256("hello world");
-        let session = client.begin("app").await;
-        session.chunk(0, "hello").await.expect(202);
+        let session = client.begin_with("app", "hello").await;
         for _ in 0..3 {
             let answer = session.finish_with(&digest, 5, " world").await.expect(201);
             assert_eq!(answer.header("docker-content-digest"), digest);

@@ -2,6 +2,7 @@
 
 mod commit;
 mod gather;
+mod offer;
 mod session;
 
 use bytes::{Bytes, BytesMut};
@@ -10,9 +11,11 @@ use orlop_backend::{Appender, Claim, ExtentId, Swap, Version};
 use self::commit::hashed;
 use self::gather::Gather;
 pub(crate) use self::gather::Memory;
+pub(crate) use self::offer::Offer;
 use crate::hashing::Stream;
 use crate::repository::Repository;
 use crate::state::{BlobState, Session, Stage};
+use crate::upload_id::Name;
 use crate::{Error, ErrorKind, Result, UploadId, layout};
 
 /// An upload session that this caller goes on with.
@@ -48,6 +51,8 @@ use crate::{Error, ErrorKind, Result, UploadId, layout};
 #[must_use = "an upload that is dropped loses what followed its last pause"]
 pub struct Upload {
     repository: Repository,
+    /// What it is known by before it is stored.
+    offer: Option<Offer>,
     extent: ExtentId,
     session: Session,
     /// That of the session; `None` as long as it is not stored.
@@ -66,9 +71,14 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// The name under which any process can take it up.
+    /// The name under which any process can take it up. With the first bytes that are stored, an
+    /// upload that was begun under a [new id](Repository::new_upload_id) gets one of its own; look
+    /// at it before [`Upload::pause`], and go on under that one.
     pub fn id(&self) -> UploadId {
-        UploadId(self.extent)
+        UploadId(match self.offer {
+            Some(offer) if self.version.is_none() && self.offset() == 0 => Name::Offer(offer),
+            _ => Name::Stored(self.extent),
+        })
     }
 
     /// How many bytes it has, those included that are not durable yet.
@@ -254,6 +264,10 @@ impl Upload {
     }
 
     async fn store_session(&mut self) -> Result<()> {
+        if self.version.is_none() {
+            return self.create_session().await;
+        }
+        self.session.is_first = false;
         let key = layout::upload(self.extent)?;
         let store = self.repository.store();
         let Swap::Stored(version) = store.swap(&key, self.version.as_ref(), &self.session).await?

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
@@ -25,6 +26,11 @@ pub(crate) struct Incoming {
 impl Incoming {
     pub(crate) fn new(body: Body, limits: Limits) -> Self {
         Self { body, limits, bytes: 0, waited: Duration::ZERO }
+    }
+
+    /// Whether it is known that nothing comes (any more).
+    pub(crate) fn is_over(&self) -> bool {
+        self.body.is_end_stream()
     }
 
     /// The next bytes; `None` at the end.

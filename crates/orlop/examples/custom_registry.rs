@@ -58,7 +58,7 @@ async fn route(registry: &Registry, request: Request) -> Answer {
     match (kind, parts.method.as_str()) {
         ("blobs", "GET" | "HEAD") => pull_blob(&repository, last).await,
         ("uploads", "POST") => {
-            let id = repository.begin_upload(Algorithm::Sha256).await?.id();
+            let id = repository.new_upload_id(Algorithm::Sha256)?; // nothing is stored
             let location = format!("/v2/{name}/blobs/uploads/{id}");
             Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response())
         }
@@ -82,7 +82,7 @@ async fn push_blob(to: &Repository, id: &str, query: Option<&str>, body: Body) -
         upload.write(bytes).await?;
     }
     let Some(digest) = query.and_then(|query| query.strip_prefix("digest=")) else {
-        let location = format!("/v2/{}/blobs/uploads/{id}", to.name());
+        let location = format!("/v2/{}/blobs/uploads/{}", to.name(), upload.id());
         let range = format!("0-{}", upload.pause().await?.saturating_sub(1));
         let head = [(header::LOCATION, location), (header::RANGE, range)];
         return Ok((StatusCode::ACCEPTED, head).into_response());

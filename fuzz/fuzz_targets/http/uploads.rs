@@ -10,7 +10,10 @@ use crate::{NAMES, World};
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) repository: usize,
+    /// Where the last answer led to.
     pub(super) location: String,
+    /// Whether that is where the POST led: another upload may begin there when this one is over.
+    pub(super) is_posted: bool,
     pub(super) algorithm: Algorithm,
     pub(super) bytes: Vec<u8>,
     pub(super) is_over: bool,
@@ -28,10 +31,11 @@ impl World {
         let answer = self.ask(Method::POST, &path).await;
         assert_eq!(answer.status, 202);
         let location = answer.header("location").expect("a session").to_owned();
-        let (is_over, may_be_over, bytes) = (false, false, Vec::new());
+        let (is_posted, is_over, may_be_over, bytes) = (true, false, false, Vec::new());
         self.sessions.push(Session {
             repository,
             location,
+            is_posted,
             algorithm,
             bytes,
             is_over,
@@ -52,9 +56,12 @@ impl World {
         let session = &mut self.sessions[at];
         match answer.status {
             202 => {
-                assert!(is_right && !sent.breaks_off && !session.is_over);
+                assert!(is_right && !sent.breaks_off && session.may_go_on());
+                session.is_over = false;
                 session.bytes.extend(pieces.concat());
                 session.check_range(&answer);
+                session.is_posted &= session.bytes.is_empty();
+                answer.header("location").expect("a session").clone_into(&mut session.location);
             }
             400 => assert!(!is_right || sent.breaks_off),
             404 => session.check_gone(),
@@ -84,11 +91,11 @@ impl World {
         let answer = self.ask(Method::DELETE, &location).await;
         let session = &mut self.sessions[at];
         match answer.status {
-            204 => assert!(!session.is_over),
+            204 => assert!(session.may_go_on()),
             404 => session.check_gone(),
             _ => panic!("{answer:?}"),
         }
-        session.is_over = true;
+        session.end();
     }
 
     pub(super) async fn finish(&mut self, session: u8, sent: &Sent, claim: Claim) {
@@ -106,7 +113,7 @@ impl World {
             201 if session.is_over => {} // it has become this blob before
             201 => {
                 assert!(is_right && !sent.breaks_off && claim.honest);
-                session.is_over = true;
+                session.end();
                 self.know_blob(repository, digest, bytes);
             }
             400 => {
@@ -168,8 +175,19 @@ impl Session {
         assert!(self.is_over || self.may_be_over, "a session is gone");
     }
 
+    fn end(&mut self) {
+        self.is_over = true;
+        if self.is_posted {
+            self.bytes.clear();
+        }
+    }
+
+    fn may_go_on(&self) -> bool {
+        !self.is_over || self.is_posted
+    }
+
     fn check_range(&mut self, answer: &Answer) {
-        assert!(!self.is_over);
+        assert!(self.may_go_on());
         let last = self.bytes.len().saturating_sub(1);
         assert_eq!(answer.header("range"), Some(&*format!("0-{last}")));
     }

@@ -177,7 +177,7 @@ pub(super) fn algorithm(long: bool) -> Algorithm {
 
 /// Bytes that depend on where they are. There are so few of them that two sessions often have
 /// the same.
-fn content(at: usize, count: u16, seed: bool) -> Vec<u8> {
+pub(super) fn content(at: usize, count: u16, seed: bool) -> Vec<u8> {
     let byte = |at: usize| (at * 31 + usize::from(seed)).to_le_bytes()[0];
     (at..at + usize::from(count % BYTES_MAX)).map(byte).collect()
 }

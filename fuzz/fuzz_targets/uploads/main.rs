@@ -12,14 +12,15 @@ mod judge;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use orlop::{CollectOptions, ErrorKind, Registry, Repository, Result, Upload};
+use orlop::{CollectOptions, ErrorKind, Registry, Repository, Result, Upload, UploadId};
 use orlop_fuzz::bucket::Trouble;
 use orlop_fuzz::place::{Kind, Place};
 use orlop_fuzz::sessions::{Blobs, Session, check_failure};
 use orlop_fuzz::steps::{Running, steps};
 
-use crate::act::{Act, Slot, algorithm};
+use crate::act::{Act, Slot, algorithm, content};
 
 #[derive(Arbitrary, Debug)]
 enum Step {
@@ -39,6 +40,8 @@ enum Step {
     Trouble(Trouble),
     /// What was held up arrives.
     DeliverLate,
+    /// A new session that is stored with its first bytes.
+    BeginWith { repository: bool, long: bool, count: u16, fuel: u8 },
 }
 
 struct World {
@@ -80,6 +83,9 @@ impl World {
     async fn take(&mut self, step: Step) {
         match step {
             Step::Begin { repository, long, fuel } => self.begin(repository, long, fuel).await,
+            Step::BeginWith { repository, long, count, fuel } => {
+                self.begin_with(repository, long, count, fuel).await;
+            }
             Step::Act { writer, session, act, fuel } => {
                 let slot = usize::from(writer) % self.slots.len();
                 if let Slot::Idle(writer) = &mut self.slots[slot] {
@@ -126,6 +132,35 @@ impl World {
             }
             Some(Err(error)) => check_failure(&error, self.has_troubles, &[]),
             None => {} // nobody knows of it
+        }
+    }
+
+    async fn begin_with(&mut self, repository: bool, long: bool, count: u16, fuel: u8) {
+        if self.sessions.len() == SESSIONS_MAX {
+            return;
+        }
+        let repository = usize::from(repository);
+        let (of, algorithm) = (self.repositories[repository].clone(), algorithm(long));
+        let bytes = content(0, count, true);
+        let first = Bytes::from(bytes.clone());
+        let mut begun: Running<Result<UploadId>> = Box::pin(async move {
+            let offered = of.new_upload_id(algorithm)?;
+            let mut upload = of.begin_upload_as(&offered, None)?.expect("an id of this moment");
+            upload.write(first).await?;
+            let id = upload.id();
+            upload.pause().await?;
+            Ok(id)
+        });
+        match run(&mut begun, fuel).await {
+            Some(Ok(id)) if !bytes.is_empty() => {
+                let mut session = Session::new(id, repository, algorithm);
+                session.may_be_over = self.collector.is_some();
+                assert!(session.try_to_reach(&bytes));
+                session.reached(&bytes);
+                self.sessions.push(session);
+            }
+            Some(Err(error)) => check_failure(&error, self.has_troubles, &[]),
+            Some(Ok(_)) | None => {} // there is none, or nobody knows of it
         }
     }
 

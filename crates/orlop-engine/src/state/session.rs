@@ -25,6 +25,9 @@ pub(crate) struct Session {
     /// The backend's own words about where the bytes lie.
     #[serde(with = "hex")]
     token: Vec<u8>,
+    /// Whether nothing was stored in place of what was stored first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_first: bool,
     /// All bytes up to the offset, as long as they are few. There is nothing in the extent then.
     #[serde(skip)]
     pub(crate) inline: Option<Bytes>,
@@ -60,6 +63,7 @@ impl Session {
             algorithm: String::new(),
             hash_state: Vec::new(),
             token: Vec::new(),
+            is_first: true,
             inline: None,
         };
         session.hash_up_to(&Hasher::new(algorithm));
@@ -84,6 +88,11 @@ impl Session {
         self.offset = state.size();
         self.algorithm = state.algorithm().to_string();
         self.hash_state = state.as_bytes().to_vec();
+    }
+
+    /// What tells which of two has come farther.
+    pub(crate) fn come(&self) -> (bool, u64) {
+        (matches!(self.stage, Stage::Sealed(_)), self.offset)
     }
 
     /// Where the extent ends.

@@ -15,6 +15,7 @@ mod liar;
 mod lists;
 mod lost_answers;
 mod manifests;
+mod offers;
 mod scrub;
 mod slow;
 mod tags;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use orlop_backend::{
     Checkpoint, Claim, Environment, Expected, Extents, Key, Records, Removal, Swap, Version,
 };
-use orlop_engine::{Options, Registry};
+use orlop_engine::{ErrorKind, Options, Registry};
 use orlop_object_store::{Bucket, ObjectStoreOptions, open_on};
 use orlop_oci::Algorithm;
 
@@ -114,6 +114,36 @@ async fn an_upload_that_is_over_does_not_begin_again() {
     assert!(again.is_none(), "upload {id} is back at byte {}", again.unwrap().offset());
 }
 
+/// The same where the session may be found that was created, by the id of which it is.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_may_begin_again_is_not_gone_on_with() {
+    let (bucket, store) = store().await;
+    let registry = Registry::open(store, Options::default()).await.unwrap();
+    let repository = registry.repository("app".parse().unwrap());
+    for is_tidied_up in [true, false] {
+        let offered = repository.new_upload_id(Algorithm::Sha256).unwrap();
+        let mut upload = repository.begin_upload_as(&offered, None).unwrap().unwrap();
+        upload.write("some bytes".into()).await.unwrap();
+        let id = upload.id();
+        let tidied_up = if is_tidied_up { 0 } else { LOST_FOR_GOOD };
+        bucket.prepare([Trouble::Late, Trouble::None]);
+        bucket.prepare(vec![Trouble::LostRequest; tidied_up]);
+        assert_eq!(upload.pause().await.unwrap_err().kind(), ErrorKind::Unavailable);
+        bucket.calm();
+        bucket.deliver_late().await;
+        assert!(repository.resume_upload(&id, None).await.unwrap().is_none());
+        let found = repository.resume_upload(&offered, None).await.unwrap();
+        assert_eq!(found.map(|upload| upload.offset()), is_tidied_up.then_some(0));
+
+        let mut upload = repository.begin_upload_as(&offered, None).unwrap().unwrap();
+        upload.write("other bytes".into()).await.unwrap();
+        assert_ne!(upload.id(), id);
+        let id = upload.id();
+        upload.pause().await.unwrap();
+        assert_eq!(repository.resume_upload(&offered, None).await.unwrap().unwrap().id(), id);
+    }
+}
+
 /// Who cannot know whether he won the right to go on with an object goes on in another one.
 #[tokio::test]
 async fn a_turn_whose_answer_got_lost_costs_a_span_and_no_byte() {
@@ -141,3 +171,6 @@ async fn a_turn_whose_answer_got_lost_costs_a_span_and_no_byte() {
         assert_eq!(bucket.open_uploads(), 0);
     }
 }
+
+/// More requests than anybody sends again.
+const LOST_FOR_GOOD: usize = 1000;

@@ -109,6 +109,11 @@ impl StrictBucket {
         self.troubles.lock().expect("no panic").extend(troubles);
     }
 
+    /// Nothing happens to requests any more.
+    pub(crate) fn calm(&self) {
+        self.troubles.lock().expect("no panic").clear();
+    }
+
     /// The requests that were held up arrive now.
     pub(crate) async fn deliver_late(&self) {
         let late = mem::take(&mut *self.late.lock().expect("no panic"));

@@ -3,7 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orlop::{
-    Access, Algorithm, Descriptor, Digest, MountFrom, Repository, RepositoryName, Upload, UploadId,
+    Access, Algorithm, Descriptor, Digest, ErrorKind, MountFrom, Repository, RepositoryName,
+    Upload, UploadId,
 };
 
 use super::{Answer, Call, location};
@@ -34,8 +35,7 @@ impl Call {
             Some(algorithm) => algorithm.parse()?,
             None => Algorithm::default(),
         };
-        let upload = repository.begin_upload(algorithm).await?;
-        let mut head = status_headers(repository, upload.id(), 0);
+        let mut head = status_headers(repository, repository.new_upload_id(algorithm)?, 0);
         head.insert(headers::CHUNK_MIN_LENGTH, HeaderValue::from(CHUNK_MIN_LENGTH));
         Ok((StatusCode::ACCEPTED, head).into_response())
     }
@@ -47,11 +47,12 @@ impl Call {
         id: &str,
         body: &mut Incoming,
     ) -> Answer {
-        let (mut upload, length) = self.resume(repository, id).await?;
-        let id = upload.id();
+        let (mut upload, length) = self.resume(repository, id, None, body).await?;
+        let asked = upload.id();
         // If it breaks off, nothing of it counts: the client may have gone on elsewhere by now.
         let written = write_to(&mut upload, length, body).await;
-        self.or_status(repository, id, written).await?;
+        self.or_status(repository, asked, written).await?;
+        let id = upload.id();
         let offset = self.or_status(repository, id, upload.pause().await).await?;
         Ok((StatusCode::ACCEPTED, status_headers(repository, id, offset)).into_response())
     }
@@ -68,7 +69,7 @@ impl Call {
             return Err(ApiError::bad_request("DIGEST_INVALID", message));
         };
         let digest: Digest = digest.parse()?;
-        let (mut upload, length) = match self.resume(repository, id).await {
+        let (mut upload, length) = match self.resume(repository, id, Some(&digest), body).await {
             Err(error) if error.is(StatusCode::NOT_FOUND) => {
                 return ended_before(repository, id, &digest).await?.ok_or(error);
             }
@@ -77,7 +78,15 @@ impl Call {
         let id = upload.id();
         let written = write_to(&mut upload, length, body).await;
         self.or_status(repository, id, written).await?;
-        let committed = upload.commit(&digest).await;
+        let has_none = upload.offset() == 0;
+        let committed = match upload.commit(&digest).await {
+            // Ended once more, and forgotten meanwhile.
+            Err(error) if has_none && error.kind() == ErrorKind::DigestInvalid => {
+                let blob = repository.hold_blob(&digest).await?;
+                blob.map(|blob| blob.descriptor().clone()).ok_or(error)
+            }
+            committed => committed,
+        };
         Ok(created(repository, &self.or_status(repository, id, committed).await?))
     }
 
@@ -97,11 +106,14 @@ impl Call {
         Ok(repository.mount(digest, from).await?)
     }
 
-    /// Takes an upload up where the chunk begins, and says how long the chunk must be.
+    /// Takes an upload up where the chunk begins, with which it ends if there is a digest, and says how
+    /// long the chunk must be.
     async fn resume(
         &self,
         repository: &Repository,
         id: &str,
+        digest: Option<&Digest>,
+        body: &mut Incoming,
     ) -> Result<(Upload, Option<u64>), ApiError> {
         let unknown = || ApiError::upload_unknown(id, repository.name().as_str());
         let id: UploadId = id.parse().map_err(|_| unknown())?;
@@ -116,7 +128,15 @@ impl Call {
             let message = format!("expected a chunk of {length} bytes, found {declared}");
             return Err(ApiError::bad_request("SIZE_INVALID", message));
         }
-        let resumed = repository.resume_upload(&id, range.map(|range| range.start)).await;
+        let at = range.map(|range| range.start);
+        // The first bytes, sent to where a POST led: what follows is sent to where their answer leads.
+        if at.unwrap_or(0) == 0
+            && !body.is_over()
+            && let Some(upload) = repository.begin_upload_as(&id, digest)?
+        {
+            return Ok((upload, length));
+        }
+        let resumed = repository.resume_upload(&id, at).await;
         let upload = self.or_status(repository, id, resumed).await?.ok_or_else(unknown)?;
         Ok((upload, length))
     }
@@ -135,7 +155,11 @@ impl Call {
         if error.is(StatusCode::RANGE_NOT_SATISFIABLE)
             && let Some(upload) = repository.resume_upload(&id, None).await?
         {
-            return Err(error.with_headers(status_headers(repository, id, upload.offset())));
+            return Err(error.with_headers(status_headers(
+                repository,
+                upload.id(),
+                upload.offset(),
+            )));
         }
         Err(error)
     }

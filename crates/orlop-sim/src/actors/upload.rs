@@ -15,8 +15,12 @@ pub(super) async fn blob(world: &World, repository: usize, blob: usize) -> Resul
         world.ask_repository(repository, async |asked| in_one_go(asked, content).await).await?;
         begun
     } else {
-        let id = begin(world, repository, content).await?;
-        in_chunks(world, repository, blob, &id).await?
+        let id = if stage.dice.one_in(2) {
+            begin(world, repository, content).await?
+        } else {
+            offered(world, repository).await?
+        };
+        in_chunks(world, repository, blob, id).await?
     };
     told.promise_blob(stage, (repository, blob), since, asked_at);
     Ok(())
@@ -42,30 +46,42 @@ async fn begin(world: &World, repository: usize, content: &Content) -> Result<Up
     world.ask_repository(repository, begun).await
 }
 
+/// What an upload may begin as, wherever its first chunk goes.
+async fn offered(world: &World, repository: usize) -> Result<UploadId> {
+    let offer = async |asked: &Repository| {
+        let id = asked.new_upload_id(Algorithm::Sha256)?;
+        world.uploads.borrow_mut().push((repository, id));
+        Ok(id)
+    };
+    world.ask_repository(repository, offer).await
+}
+
 /// The rest of it, each time in another process; says what was known of the blob's deletes before
 /// it was ended, and when that was.
 async fn in_chunks(
     world: &World,
     repository: usize,
     blob: usize,
-    id: &UploadId,
+    mut id: UploadId,
 ) -> Result<(crate::told::Began, u64)> {
     let (stage, content) = (&world.stage, &CATALOG.blobs[blob]);
     let mut tries = 0;
     loop {
         let begun = (world.told.look_at_blob(stage, (repository, blob)), stage.now());
         let is_last = stage.dice.one_in(2);
-        let chunk = async |asked: &Repository| one_chunk(world, asked, content, id, is_last).await;
+        let chunk = async |asked: &Repository| one_chunk(world, asked, content, &id, is_last).await;
         match world.ask_repository(repository, chunk).await {
-            Ok(true) => return Ok(begun),
-            Ok(false) => {}
+            Ok(None) => return Ok(begun),
+            // Some clients stay with the first one they were given.
+            Ok(Some(told)) if stage.dice.one_in(2) => id = told,
+            Ok(Some(_)) => {}
             Err(error) => {
                 tries += 1;
                 if tries > TRIES || stage.dice.one_in(4) {
                     return Err(error); // and leaves it where it is
                 }
                 world.think().await;
-                let ask = async |asked: &Repository| asked.finished_upload(id).await;
+                let ask = async |asked: &Repository| asked.finished_upload(&id).await;
                 if world.ask_repository(repository, ask).await?.is_some() {
                     return Ok(begun);
                 }
@@ -75,14 +91,15 @@ async fn in_chunks(
     }
 }
 
-/// Goes on with an upload wherever it is; whether it is a blob now.
+/// Goes on with an upload wherever it is; as what it can be gone on with, or `None` if it is a blob
+/// now.
 async fn one_chunk(
     world: &World,
     repository: &Repository,
     content: &Content,
     id: &UploadId,
     is_last: bool,
-) -> Result<bool> {
+) -> Result<Option<UploadId>> {
     let Some(mut upload) = repository.resume_upload(id, None).await? else {
         return Err(Error::new(ErrorKind::UploadUnknown, "there is no such upload"));
     };
@@ -93,12 +110,13 @@ async fn one_chunk(
     if is_last || rest.is_empty() {
         upload.write(rest.into()).await?;
         upload.commit(&content.digest).await?;
-        return Ok(true);
+        return Ok(None);
     }
     let len = 1 + world.stage.dice.throw(rest.len());
     upload.write(rest[..len].into()).await?;
+    let id = upload.id();
     upload.pause().await?;
-    Ok(false)
+    Ok(Some(id))
 }
 
 const TRIES: usize = 3;
