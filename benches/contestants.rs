@@ -143,7 +143,7 @@ impl Arena {
                 verify(&blob.digest, verified.digest().hash())
             }
             Place::Orlop(repository) => {
-                let mut upload = repository.begin_upload(Algorithm::Sha256).await?;
+                let mut upload = repository.begin_upload_of(&blob.digest).await?;
                 for chunk in blob.chunks {
                     upload.write(chunk).await?;
                 }

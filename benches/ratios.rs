@@ -42,9 +42,9 @@ const LOADS: [Load; 7] = [
     Load::new("64 MiB", 64 << 20, 2, 1, 15),
     Load::new("64 MiB, 8 at once", 64 << 20, 1, 8, 7),
     Load::new("1 MiB", 1 << 20, 64, 1, 15),
-    Load::new("4 KiB", 4 << 10, 200, 1, 15),
-    Load::new("4 KiB, 8 at once", 4 << 10, 40, 8, 15),
-    Load::new("4 KiB, 32 at once", 4 << 10, 20, 32, 15),
+    Load::new("4 KiB", 4 << 10, 1000, 1, 5),
+    Load::new("4 KiB, 8 at once", 4 << 10, 400, 8, 5),
+    Load::new("4 KiB, 32 at once", 4 << 10, 125, 32, 5),
 ];
 
 fn main() -> Result<()> {
