@@ -65,7 +65,7 @@ fn main() -> Result<()> {
     println!("| blobs of | contestant | GB/s | time | CPU time |");
     println!("|---|---|---:|---:|---:|");
     for (name, size, count) in
-        [("64 KiB", 64 << 10, 2000), ("1 MiB", 1 << 20, 256), ("16 MiB", 16 << 20, 16)]
+        [("64 KiB", 64 << 10, 8000), ("1 MiB", 1 << 20, 1000), ("16 MiB", 16 << 20, 64)]
     {
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let registry = runtime.block_on(filled(directory.path(), size, count, &mut random))?;
@@ -114,7 +114,7 @@ impl Contestant {
             }
             Self::Task => ScrubOptions::default(),
             Self::Threads(threads) => ScrubOptions {
-                at_once: 4 * threads,
+                at_once: 6 * threads,
                 threads: Some(Arc::new(Blocking(threads))),
                 ..ScrubOptions::default()
             },

@@ -57,6 +57,7 @@ impl Extents for FsExtents {
                 return Ok(None);
             };
             let range = cut(&range, len);
+            file.read_ahead(range.start..range.end.min(range.start + FILE_AHEAD_BYTES));
             let file =
                 file.to_os().map_err(|error| failed("open", &volume.layout.extent(id), error));
             Ok(file?.map(|file| FileRange { file, range }))
@@ -189,6 +190,9 @@ impl Volume {
         Ok(extents)
     }
 }
+
+/// Whoever asks for a file is about to read it, and in order.
+const FILE_AHEAD_BYTES: u64 = 4 << 20;
 
 /// A writer that was dropped may still be busy with its last write.
 const CLAIM_ATTEMPTS: u32 = 50;

@@ -13,6 +13,7 @@
 //! and if he has taken others' bytes, these hash them themselves.
 
 mod queue;
+mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,12 @@ impl Hashing {
     /// One where `threads` hash.
     pub(crate) fn on(threads: Option<Arc<dyn Threads>>) -> Self {
         Self { threads, ..Self::default() }
+    }
+
+    /// Whether it may take a while until what is to be hashed is there: then others than those who
+    /// wait for it read it.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.threads.is_some()
     }
 
     /// A stream that goes on where `hasher` is.

@@ -1,14 +1,15 @@
-//! Bytes that are waiting to be hashed.
+//! What is waiting to be hashed.
 
 use std::collections::VecDeque;
+use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use futures::channel::oneshot;
 use orlop_oci::Hasher;
 
 use super::Threads;
+use super::source::{self, Source};
 
 /// What is waiting, in the order in which it came.
 #[derive(Debug, Default)]
@@ -29,8 +30,8 @@ struct State {
 struct Job {
     id: u64,
     hasher: Hasher,
-    bytes: Bytes,
-    back: oneshot::Sender<Hasher>,
+    source: Source,
+    back: oneshot::Sender<io::Result<Hasher>>,
 }
 
 /// What somebody holds whose bytes are in the queue. They leave it with him.
@@ -39,19 +40,19 @@ pub(super) struct Ticket {
     queue: Arc<Queue>,
     id: u64,
     /// Kept, in case that nobody comes to hash them.
-    bytes: Bytes,
-    answer: oneshot::Receiver<Hasher>,
+    source: Source,
+    answer: oneshot::Receiver<io::Result<Hasher>>,
 }
 
 impl Queue {
-    pub(super) fn put(self: &Arc<Self>, hasher: &Hasher, bytes: Bytes) -> Ticket {
+    pub(super) fn put(self: &Arc<Self>, hasher: &Hasher, source: Source) -> Ticket {
         let (back, answer) = oneshot::channel();
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
-        state.jobs.push_back(Job { id, hasher: hasher.clone(), bytes: bytes.clone(), back });
+        state.jobs.push_back(Job { id, hasher: hasher.clone(), source: source.clone(), back });
         drop(state);
-        Ticket { queue: self.clone(), id, bytes, answer }
+        Ticket { queue: self.clone(), id, source, answer }
     }
 
     /// Has one more thread hash until nothing is waiting, unless all of them are at it.
@@ -89,7 +90,7 @@ impl State {
 impl Ticket {
     /// How many bytes it is for.
     pub(super) fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.source.len()
     }
 
     /// Hashes the bytes on this thread, unless somebody else has taken them, and with them what
@@ -106,12 +107,16 @@ impl Ticket {
     }
 
     /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
-    /// It must not be waited for again.
-    pub(super) async fn end(&mut self, hasher: &mut Hasher) {
-        match (&mut self.answer).await {
-            Ok(after) => *hasher = after,
-            Err(oneshot::Canceled) => hasher.update(&self.bytes),
-        }
+    /// It must not be waited for again. Fails if they could not be read.
+    pub(super) async fn end(&mut self, hasher: &mut Hasher) -> io::Result<()> {
+        *hasher = match (&mut self.answer).await {
+            Ok(hashed) => hashed?,
+            Err(oneshot::Canceled) => {
+                let own = (hasher.clone(), self.source.clone());
+                source::hash(vec![own]).pop().ok_or(io::ErrorKind::Other)??
+            }
+        };
+        Ok(())
     }
 }
 
@@ -165,10 +170,10 @@ impl Drop for Worker {
     }
 }
 
-fn hash(mut jobs: Vec<Job>) {
-    Hasher::update_many(jobs.iter_mut().map(|job| (&mut job.hasher, &job.bytes[..])));
-    for Job { hasher, bytes, back, .. } in jobs {
-        drop(bytes); // its owner may count on being the last one who has them
-        let _ = back.send(hasher); // nobody may wait for it any more
+fn hash(jobs: Vec<Job>) {
+    let (given, backs): (Vec<_>, Vec<_>) =
+        jobs.into_iter().map(|job| ((job.hasher, job.source), job.back)).unzip();
+    for (hashed, back) in source::hash(given).into_iter().zip(backs) {
+        let _ = back.send(hashed); // nobody may wait for it any more
     }
 }

@@ -1,7 +1,10 @@
 //! What an upload, or a blob that is looked at, brings to be hashed.
 
+use std::fs::File;
 use std::future::poll_fn;
+use std::io;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -11,6 +14,7 @@ use orlop_oci::{Algorithm, Hasher};
 
 use super::Hashing;
 use super::queue::Ticket;
+use super::source::Source;
 
 /// One of the streams that may meet, from its first bytes until it is dropped.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl Stream {
         if let Some(threads) = &self.hashing.threads
             && bytes.len() >= SHARED_BYTES_MIN
         {
-            self.under_way = Some(queue.put(&self.hasher, bytes));
+            self.under_way = Some(queue.put(&self.hasher, Source::Bytes(bytes)));
             queue.work_on(&**threads);
             return;
         }
@@ -66,17 +70,36 @@ impl Stream {
                 }
                 continue;
             }
-            let mut ticket = queue.put(&self.hasher, bytes.slice(piece));
+            let mut ticket = queue.put(&self.hasher, Source::Bytes(bytes.slice(piece)));
             let_others_run().await;
             ticket.work();
-            ticket.end(&mut self.hasher).await;
+            let _ = ticket.end(&mut self.hasher).await; // nothing is read that could fail
         }
+    }
+
+    /// Hashes the next bytes, a part of a file, which threads read, if there are any. Says how many
+    /// bytes it had. Fails if they cannot be read; then the hash is of no more use.
+    pub(crate) async fn update_from(
+        &mut self,
+        file: &Arc<File>,
+        part: Range<u64>,
+    ) -> io::Result<u64> {
+        self.settle().await;
+        let before = self.hasher.size();
+        let source = Source::File(file.clone(), part);
+        let mut ticket = self.hashing.queue.put(&self.hasher, source);
+        match &self.hashing.threads {
+            Some(threads) => self.hashing.queue.work_on(&**threads),
+            None => ticket.work(),
+        }
+        ticket.end(&mut self.hasher).await?;
+        Ok(self.hasher.size() - before)
     }
 
     /// The hash of all bytes, when they are hashed.
     pub(crate) async fn settle(&mut self) -> &Hasher {
         if let Some(ticket) = &mut self.under_way {
-            ticket.end(&mut self.hasher).await;
+            let _ = ticket.end(&mut self.hasher).await; // nothing is read that could fail
             self.under_way = None; // its bytes may be wanted for others
         }
         &self.hasher

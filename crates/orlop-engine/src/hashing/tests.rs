@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::io::Write;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Waker};
@@ -213,6 +215,46 @@ fn a_stream_is_one_piece_ahead_at_most() {
     check(stream, &[&bytes(1)[..], &few].concat());
 }
 
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn file(parts: &[&[u8]]) -> Arc<File> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&parts.concat()).unwrap();
+    Arc::new(file)
+}
+
+#[test]
+fn a_file_may_be_shorter_or_not_to_be_read() {
+    for threads in [None, Some(Arc::new(Spawned) as Arc<dyn Threads>)] {
+        let hashing = Arc::new(Hashing::on(threads));
+        let mut one = stream(&hashing);
+        let short = file(&[&bytes(1)]);
+        assert_eq!(block_on(one.update_from(&short, 0..500_000)).unwrap(), 10_000);
+        assert_eq!(block_on(one.update_from(&short, 10_000..10_001)).unwrap(), 0);
+        let unread = tempfile::NamedTempFile::new().unwrap();
+        let unread = Arc::new(File::options().write(true).open(unread.path()).unwrap());
+        block_on(stream(&hashing).update_from(&unread, 0..1)).unwrap_err();
+        check(one, &bytes(1));
+    }
+}
+
+#[test]
+fn a_file_whose_thread_went_away_is_read_by_who_waits() {
+    let threads = Arc::new(Later::default());
+    let hashing = Arc::new(Hashing::on(Some(threads.clone())));
+    let mut stream = stream(&hashing);
+    let file = file(&[&bytes(7)]);
+    {
+        let mut update = pin!(stream.update_from(&file, 0..10_000));
+        assert!(update.as_mut().now_or_never().is_none());
+        threads.work.lock().unwrap().clear(); // as a runtime does that ends
+        assert_eq!(update.now_or_never().unwrap().unwrap(), 10_000);
+    }
+    check(stream, &bytes(7));
+}
+
 /// Threads that are there.
 #[derive(Debug)]
 struct Spawned;
@@ -232,7 +274,7 @@ proptest! {
 
     #[test]
     fn any_streams_on_any_threads(
-        lens in vec(vec(0usize..20_000, 0..8), 1..12),
+        lens in vec(vec((0usize..20_000, prop::option::of(1u64..12)), 0..8), 1..12),
         has_threads: bool,
         long in 0usize..12,
     ) {
@@ -244,9 +286,14 @@ proptest! {
             let mut stream = hashing.stream(Hasher::new(algorithm));
             runtime.spawn(async move {
                 let mut whole = Vec::new();
-                for (fill, len) in (0..).zip(lens) {
-                    let piece: Bytes = vec![fill; len].into();
-                    stream.update(piece.clone()).await;
+                for (fill, (len, times)) in (0..).zip(lens) {
+                    let piece: Bytes = vec![fill; len * times.unwrap_or(1) as usize].into();
+                    if times.is_some() {
+                        let (file, len) = (file(&[b"before", &piece[..], b"behind"]), piece.len() as u64);
+                        assert_eq!(stream.update_from(&file, 6..6 + len).await.unwrap(), len);
+                    } else {
+                        stream.update(piece.clone()).await;
+                    }
                     whole.extend_from_slice(&piece);
                     assert_eq!(stream.size(), whole.len() as u64);
                 }

@@ -1,10 +1,15 @@
 //! Blobs, and every byte of them.
 
+use std::sync::Arc;
+
 use futures::TryStreamExt;
-use orlop_backend::{ErrorKind as BackendErrorKind, ExtentId, Key};
+use orlop_backend::{
+    Error as BackendError, ErrorKind as BackendErrorKind, ExtentId, FileRange, Key,
+};
 use orlop_oci::{Digest, Hasher};
 
 use super::{Damage, DamageKind, Scrubbed, Scrubber};
+use crate::hashing::Stream;
 use crate::layout::Place;
 use crate::repository::ATTEMPTS;
 use crate::state::BlobState;
@@ -95,6 +100,17 @@ impl Scrubber<'_> {
         done: &mut Scrubbed,
     ) -> Result<Option<Loss>> {
         let size = blob.size;
+        let start = || self.hashing.stream(Hasher::new(digest.algorithm()));
+        if blob.inline.is_none() && self.hashing.has_threads() {
+            let mut stream = start();
+            match self.read_file(extent, &mut stream, done).await {
+                Ok(true) => {
+                    return Ok(differs(digest, size, extent, stream.settle().await.clone()));
+                }
+                Ok(false) => {} // it is in no file, or nowhere
+                Err(error) => return self.unread(extent, error).await.map(Some),
+            }
+        }
         let mut bytes = match self.store().read(extent, blob.inline.as_ref(), 0..u64::MAX).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
@@ -103,7 +119,7 @@ impl Scrubber<'_> {
             }
             Err(error) => return self.unread(extent, error).await.map(Some),
         };
-        let mut stream = self.hashing.stream(Hasher::new(digest.algorithm()));
+        let mut stream = start();
         loop {
             let piece = match bytes.try_next().await {
                 Ok(Some(piece)) => piece,
@@ -112,21 +128,48 @@ impl Scrubber<'_> {
             };
             let len = piece.len() as u64;
             stream.update(piece).await;
-            done.bytes += len;
-            self.tick(|progress| {
-                progress.bytes += len;
-                progress.read += len;
-            })
-            .await;
+            self.has_read(len, done).await;
         }
-        let found = stream.settle().await.clone().finish();
-        if found.size() != size {
-            let found = found.size();
-            let reason = format!("expected {size} bytes in extent {extent}, found {found}");
-            return Ok(Some((DamageKind::Bytes, reason)));
+        Ok(differs(digest, size, extent, stream.settle().await.clone()))
+    }
+
+    /// Has threads read an extent's file and hash it, if it has one.
+    async fn read_file(
+        &self,
+        extent: ExtentId,
+        stream: &mut Stream,
+        done: &mut Scrubbed,
+    ) -> Result<bool, BackendError> {
+        let extents = &self.store().environment.extents;
+        loop {
+            let from = stream.size();
+            // Not all of it: what is asked for is read ahead.
+            let found = extents.file(extent, from..from + AHEAD_BYTES).await?;
+            let Some(FileRange { file, range }) = found else {
+                return Ok(false);
+            };
+            let (len, file) = (range.end - range.start, Arc::new(file));
+            for at in range.clone().step_by(PART_BYTES) {
+                let part = at..range.end.min(at + PART_BYTES as u64);
+                let read = stream.update_from(&file, part).await.map_err(|error| {
+                    let message = format!("its file cannot be read behind byte {at}");
+                    BackendError::new(BackendErrorKind::Unavailable, message).with_source(error)
+                })?;
+                self.has_read(read, done).await;
+            }
+            if len < AHEAD_BYTES || stream.size() < from + len {
+                return Ok(true);
+            }
         }
-        let reason = || format!("its {size} bytes in extent {extent} have {}", found.digest());
-        Ok((found.digest() != digest).then(|| (DamageKind::Bytes, reason())))
+    }
+
+    async fn has_read(&self, bytes: u64, done: &mut Scrubbed) {
+        done.bytes += bytes;
+        self.tick(|progress| {
+            progress.bytes += bytes;
+            progress.read += bytes;
+        })
+        .await;
     }
 
     /// An extent that is torn, or that the medium does not give.
@@ -142,3 +185,21 @@ impl Scrubber<'_> {
         Err(Error::from(error))
     }
 }
+
+/// What is wrong with bytes that were read.
+fn differs(digest: &Digest, size: u64, extent: ExtentId, hashed: Hasher) -> Option<Loss> {
+    let found = hashed.finish();
+    if found.size() != size {
+        let found = found.size();
+        let reason = format!("expected {size} bytes in extent {extent}, found {found}");
+        return Some((DamageKind::Bytes, reason));
+    }
+    let reason = || format!("its {size} bytes in extent {extent} have {}", found.digest());
+    (found.digest() != digest).then(|| (DamageKind::Bytes, reason()))
+}
+
+/// A thread reads and hashes so much before the observer hears of it, who keeps the rate.
+const PART_BYTES: usize = 1 << 20;
+
+/// So much of a blob is asked for at a time.
+const AHEAD_BYTES: u64 = 4 << 20;

@@ -27,7 +27,7 @@ pub struct ScrubOptions {
     /// a piece of a blob.
     pub at_once: usize,
     /// Where blobs are hashed, several at once on each thread. Without them the task that scrubs
-    /// hashes, and so uses one core. All of them are busy if [`ScrubOptions::at_once`] is some four
+    /// hashes, and so uses one core. All of them are busy if [`ScrubOptions::at_once`] is some six
     /// times their number.
     pub threads: Option<Arc<dyn Threads>>,
     /// Where an earlier run was when it ended; it goes on from there.

@@ -27,7 +27,7 @@ pub(crate) struct Scrub {
     #[arg(long, value_name = "BYTES")]
     per_second: Option<Rate>,
     /// How many blobs to read in the same moment.
-    #[arg(long, value_name = "N", default_value_t = 4 * Cores.count())]
+    #[arg(long, value_name = "N", default_value_t = 6 * Cores.count())]
     at_once: usize,
     /// Where to note how far it is, so that it can be ended at any time: the next run goes on from
     /// there. A run that comes to its end deletes the file.
