@@ -109,13 +109,14 @@ impl Ticket {
     /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
     /// It must not be waited for again. Fails if they could not be read.
     pub(super) async fn end(&mut self, hasher: &mut Hasher) -> io::Result<()> {
-        *hasher = match (&mut self.answer).await {
-            Ok(hashed) => hashed?,
-            Err(oneshot::Canceled) => {
-                let own = (hasher.clone(), self.source.clone());
-                source::hash(vec![own]).pop().ok_or(io::ErrorKind::Other)??
-            }
-        };
+        if let Ok(after) = (&mut self.answer).await {
+            *hasher = after?;
+            return Ok(());
+        }
+        let own = (hasher.clone(), self.source.clone());
+        for after in source::hash(vec![own]) {
+            *hasher = after?;
+        }
         Ok(())
     }
 }
