@@ -21,7 +21,6 @@ use tokio::task::JoinHandle;
 
 use crate::blocking::{blocking, ended};
 use crate::disk::DiskFile;
-use crate::layout::parent;
 use crate::volume::{Volume, failed};
 
 /// Holds the file's lock until it is dropped.
@@ -105,7 +104,7 @@ impl FsAppender {
         blocking(move || {
             let path = volume.layout.open_extent(id);
             volume.sync_file(&*file, &path)?;
-            if has_name { Ok(()) } else { volume.sync_dir(parent(&path)) }
+            if has_name { Ok(()) } else { volume.sync_extent_name(&path) }
         })
         .await
     }
@@ -157,10 +156,11 @@ impl Appender for FsAppender {
         self.finish().await?;
         let (volume, file, id) = (self.volume.clone(), self.file.clone(), self.id);
         blocking(move || {
-            let path = volume.layout.open_extent(id);
+            let (open, sealed) = (volume.layout.open_extent(id), volume.layout.extent(id));
             // Contents before the name that makes them readable.
-            volume.sync_file(&*file, &path)?;
-            volume.install(&path, &volume.layout.extent(id))?;
+            volume.sync_file(&*file, &open)?;
+            volume.rename(&open, &sealed)?;
+            volume.sync_extent_name(&sealed)?;
             volume.forget_open(id);
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! Directories: made when a name is made in them, and removed when nothing is left in them.
 //!
-//! Those of extents stay, and are durable before anything in them is: a process remembers which
-//! are, so that it need not sync them again. Those of records come and go, or a store would keep one
+//! Those of extents stay. They are made durable with the first name in them that must be: a process
+//! remembers which are, so that it need not sync them again. Those of records come and go, or a store would keep one
 //! for each digest that it ever had; the journal makes them again if need be.
 
 use std::collections::HashSet;
@@ -53,6 +53,12 @@ impl Volume {
         }
         self.durable_dirs.remember([dir.to_owned()]);
         Ok(())
+    }
+
+    /// Makes durable under which name an extent's file is found.
+    pub(crate) fn sync_extent_name(&self, path: &Path) -> Result<()> {
+        self.sync_dir(parent(path))?;
+        self.make_durable_dir(parent(path))
     }
 
     /// Makes a name in a directory of records, which is made if need be, and may go meanwhile.

@@ -132,7 +132,7 @@ impl Volume {
                 let message = format!("extent {id} is {state}, expected {len} bytes to go on from");
                 return Err(Error::new(ErrorKind::Corrupt, message));
             }
-            self.make_durable_dir(parent(&path))?;
+            self.create_dir(parent(&path)).map_err(open)?;
             self.note_open(id);
             match self.disk.create(&path) {
                 Ok(file) => break file,

@@ -178,8 +178,13 @@ impl Volume {
 
     /// Moves a finished file to its name, in a directory that is durable, and makes that durable.
     pub(crate) fn install(&self, tmp: &Path, path: &Path) -> Result<()> {
-        self.disk.rename(tmp, path).map_err(|error| failed("make", path, error))?;
+        self.rename(tmp, path)?;
         self.sync_dir(parent(path))
+    }
+
+    /// Gives a file another name, which is not durable yet.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.disk.rename(from, to).map_err(|error| failed("make", to, error))
     }
 
     /// Deletes extents' files, if they are there, and makes it durable. Also if they are not:
