@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use bytes::{Bytes, BytesMut};
 use cacache::Algorithm::Sha256 as SHA256;
@@ -12,13 +11,12 @@ use cacache::Integrity;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use orlop::fs::FsOptions;
-use orlop::{Algorithm, Digest, Environment, Hasher, Options, Registry, Repository};
+use orlop::{Algorithm, Cores, Digest, Environment, Hasher, Options, Registry, Repository};
 use sha2::Digest as _;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 
-use crate::blocking::Blocking;
 use crate::random::Random;
 
 /// The size in which a blob's bytes come.
@@ -281,7 +279,7 @@ fn take_by_hand(directory: &Path, blob: &Blob, durable: bool) -> Result<()> {
 }
 
 async fn orlop_in(environment: Environment) -> Result<Place> {
-    let threads = Some(Arc::new(Blocking(available_parallelism()?.get())) as _);
+    let threads = Some(Arc::new(Cores::all()) as _);
     let registry = Registry::open(environment, Options { threads, ..Options::default() }).await?;
     Ok(Place::Orlop(registry.repository("bench".parse()?)))
 }

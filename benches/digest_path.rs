@@ -7,7 +7,6 @@
 //! Made for watching one contestant over time. Criterion runs them one after the other, and a
 //! machine is never the same for long: to compare them, run the bench `ratios`.
 
-mod blocking;
 mod contestants;
 mod random;
 

@@ -13,7 +13,6 @@
 //! On ext4 without a journal do not run it twice within six minutes: the directories of the first
 //! run are deleted at its end, and every new file is slow while the kernel remembers that.
 
-mod blocking;
 mod contestants;
 mod cpu_time;
 mod random;

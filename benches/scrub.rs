@@ -9,7 +9,6 @@
 //! medians: of the throughput, and of the ratios of time and of CPU time to those of the first
 //! contestant in the same round.
 
-mod blocking;
 mod cpu_time;
 mod random;
 mod rounds;
@@ -22,10 +21,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use blocking::Blocking;
 use cpu_time::cpu_time;
 use orlop::fs::FsOptions;
-use orlop::{Algorithm, Digest, Options, Registry, ScrubOptions};
+use orlop::{Algorithm, Cores, Digest, Options, Registry, ScrubOptions};
 use random::Random;
 use rounds::{median, shuffled};
 use sha2::Digest as _;
@@ -115,7 +113,7 @@ impl Contestant {
             Self::Task => ScrubOptions::default(),
             Self::Threads(threads) => ScrubOptions {
                 at_once: 6 * threads,
-                threads: Some(Arc::new(Blocking(threads))),
+                threads: Some(Arc::new(Cores::new(threads))),
                 ..ScrubOptions::default()
             },
         };

@@ -48,13 +48,16 @@
 //! # What it does not do
 //!
 //! It speaks no HTTP, authenticates nobody, starts no task and has no threads to compute on: give it
-//! some ([`Options::threads`]), and large uploads are hashed beside what receives them. The crate
+//! some ([`Options::threads`], [`Cores`]), and large uploads are hashed beside what receives them. The crate
 //! `orlop-registry` is a thin server that shows how little is missing.
 //!
 //! # Features
 //!
 //! * `fs` (default): the filesystem backend.
 //! * `object-store`: the backend for buckets.
+
+#[cfg(any(feature = "fs", feature = "object-store"))]
+mod cores;
 
 /// The backend contract, for whoever brings a backend of their own.
 pub mod backend {
@@ -73,6 +76,8 @@ pub mod object_store {
     pub use orlop_object_store::{Bucket, ObjectStoreOptions, Objects, open, open_on};
 }
 
+#[cfg(any(feature = "fs", feature = "object-store"))]
+pub use cores::Cores;
 pub use orlop_backend::{Environment, FileRange};
 pub use orlop_engine::{
     Access, Affected, Amount, AuditObserver, AuditOptions, Audited, Blob, Broken, CollectOptions,

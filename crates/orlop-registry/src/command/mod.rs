@@ -2,7 +2,6 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod collect;
-mod cores;
 pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod rate;

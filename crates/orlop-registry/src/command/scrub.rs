@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use orlop::{
-    Affected, Damage, Findings, Options, Registry, Remedy, RepositoryName, ScrubCheckpoint,
+    Affected, Cores, Damage, Findings, Options, Registry, Remedy, RepositoryName, ScrubCheckpoint,
     ScrubObserver, ScrubOptions, ScrubProgress, Scrubbed, Source, Threads,
 };
 use orlop_registry::StoreUrl;
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::CheckpointFile;
-use super::cores::Cores;
 use super::rate::{BytePace, Rate};
 use super::serve::ReferencesArg;
 
@@ -27,7 +26,7 @@ pub(crate) struct Scrub {
     #[arg(long, value_name = "BYTES")]
     per_second: Option<Rate>,
     /// How many blobs to read in the same moment.
-    #[arg(long, value_name = "N", default_value_t = 6 * Cores.count())]
+    #[arg(long, value_name = "N", default_value_t = 6 * Cores::all().count())]
     at_once: usize,
     /// Where to note how far it is, so that it can be ended at any time: the next run goes on from
     /// there. A run that comes to its end deletes the file.
@@ -70,7 +69,7 @@ impl Scrub {
             None => None,
         };
         let Self { quarantine, lease, at_once, .. } = self;
-        let threads: Option<Arc<dyn Threads>> = Some(Arc::new(Cores));
+        let threads: Option<Arc<dyn Threads>> = Some(Arc::new(Cores::all()));
         let options = ScrubOptions { quarantine, source, lease, at_once, threads, from };
         let watch = Watch { bar, pace: BytePace::new(self.per_second), file };
         let scrubbed = registry.scrub(&options, &watch).await?;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use orlop::{CollectOptions, Deletes, Options, References, Registry};
+use orlop::{CollectOptions, Cores, Deletes, Options, References, Registry};
 use orlop_registry::{Limits, Server};
 use tokio::net::TcpListener;
 
 use super::collect::CollectArgs;
-use super::cores::Cores;
 use super::gc::in_words;
 
 /// Its arguments.
@@ -90,7 +89,7 @@ impl Serve {
         let limits = self.limits();
         let (references, deletes) = (self.references.into(), self.deletes.into());
         let lease = self.collect.lease;
-        let threads = Some(Arc::new(Cores) as _);
+        let threads = Some(Arc::new(Cores::all()) as _);
         let options = Options { references, deletes, lease, threads, ..Options::default() };
         let store = self.store.store;
         let registry = Registry::open(store.open().await?, options).await?;
