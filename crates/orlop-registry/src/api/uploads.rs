@@ -78,10 +78,10 @@ impl Call {
         let id = upload.id();
         let written = write_to(&mut upload, length, body).await;
         self.or_status(repository, id, written).await?;
-        let has_none = upload.offset() == 0;
+        let is_empty = upload.offset() == 0;
         let committed = match upload.commit(&digest).await {
             // Ended once more, and forgotten meanwhile.
-            Err(error) if has_none && error.kind() == ErrorKind::DigestInvalid => {
+            Err(error) if is_empty && error.kind() == ErrorKind::DigestInvalid => {
                 let blob = repository.hold_blob(&digest).await?;
                 blob.map(|blob| blob.descriptor().clone()).ok_or(error)
             }
