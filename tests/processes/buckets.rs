@@ -55,9 +55,9 @@ async fn an_upload_survives_a_kill_in_the_middle_of_its_first_chunk() {
 async fn of_two_chunks_for_one_place_at_two_servers_one_is_taken() {
     let Some(store) = bucket::place() else { return };
     let servers = [Server::start(&store), Server::start(&store)];
-    let session = servers[0].client.begin("app").await;
+    let mut blob = b"first".to_vec();
+    let session = servers[0].client.begin_with("app", blob.clone()).await;
     let [one, other] = [0, 1].map(|i| servers[i].client.session_at(&session.location));
-    let mut blob = Vec::new();
     for round in 0..3 {
         let chunks = [noise(2 * round, 20 * MIB), noise(2 * round + 1, 20 * MIB)];
         let at = blob.len();
