@@ -79,6 +79,22 @@ fn a_chunk_that_was_not_answered_is_found_where_the_post_led() {
     });
 }
 
+/// As far as anybody can tell: it was given up, or never had bytes.
+#[test]
+fn what_has_no_bytes_and_should_have_some_is_unknown() {
+    on_every_store(async |client| {
+        let posted = client.begin("app").await;
+        posted.finish(&sha256("hello")).await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["app"]);
+        posted.finish(&sha256("")).await.expect(201);
+        let posted = client.begin("app").await;
+        posted.chunk(0, "hello").await.expect(202);
+        posted.cancel().await.expect(204);
+        posted.finish(&sha256("hello")).await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["app"]);
+        client.push_blob("app", "hello").await;
+        posted.finish(&sha256("hello")).await.expect(201);
+    });
+}
+
 #[test]
 fn a_cancelled_upload_is_gone_and_another_may_begin_there() {
     on_every_store(async |client| {

@@ -79,14 +79,16 @@ impl Call {
         let written = write_to(&mut upload, length, body).await;
         self.or_status(repository, id, written).await?;
         let is_empty = upload.offset() == 0;
-        let committed = match upload.commit(&digest).await {
-            // Ended once more, and forgotten meanwhile.
-            Err(error) if is_empty && error.kind() == ErrorKind::DigestInvalid => {
-                let blob = repository.hold_blob(&digest).await?;
-                blob.map(|blob| blob.descriptor().clone()).ok_or(error)
-            }
-            committed => committed,
-        };
+        let committed = upload.commit(&digest).await;
+        if let Err(error) = &committed
+            && is_empty
+            && error.kind() == ErrorKind::DigestInvalid
+        {
+            // It had bytes, says who ends it: it was ended before, or given up, and is forgotten.
+            let blob = repository.hold_blob(&digest).await?;
+            let blob = blob.map(|blob| created(repository, blob.descriptor()));
+            return blob.ok_or_else(|| ApiError::upload_unknown(id, repository.name().as_str()));
+        }
         Ok(created(repository, &self.or_status(repository, id, committed).await?))
     }
 
