@@ -121,9 +121,10 @@ answered() {
     cat "$work"/$1.log | grep -c "answered.*$2" || true
 }
 
-# uploads a|b: the ids of uploads for which the server has answered a request
+# uploads a|b: how the ids of uploads begin for which the server has answered a request: where a POST
+# has led, and where the first bytes have led from there, they begin alike
 uploads() {
-    sed -n 's|.*/blobs/uploads/\([^ ?/]\{1,\}\).*|\1|p' "$work/$1.log" | sort -u
+    sed -n 's|.*/blobs/uploads/\([a-z2-7]\{12\}\).*|\1|p' "$work/$1.log" | sort -u
 }
 
 # --- the image ----------------------------------------------------------------------------------

@@ -79,6 +79,23 @@ fn a_chunk_that_was_not_answered_is_found_where_the_post_led() {
     });
 }
 
+#[test]
+fn a_whole_blob_that_breaks_off_can_be_sent_again() {
+    on_every_store(async |client| {
+        let bytes = noise(5, 200_000);
+        let posted = client.begin("app").await;
+        let head = format!("PUT {} HTTP/1.1\r\n", posted.closing(&sha256(&bytes)));
+        let half = HalfRequest::send(&client, &head, bytes.len(), &bytes[..150_000]).await;
+        half.break_off().await;
+        assert_eq!(posted.offset().await, 0);
+        posted.chunk(0, bytes.clone()).await.expect(202);
+        let put = client.put(&posted.closing(&sha256(&bytes)));
+        put.bytes(bytes.clone()).send().await.expect(201);
+        assert!(client.get_blob("app", &sha256(&bytes)).await.expect(200).body == bytes);
+        posted.status().await.refused(404, "BLOB_UPLOAD_UNKNOWN", &["app"]);
+    });
+}
+
 /// As far as anybody can tell: it was given up, or never had bytes.
 #[test]
 fn what_has_no_bytes_and_should_have_some_is_unknown() {

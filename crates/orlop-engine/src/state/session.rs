@@ -90,9 +90,17 @@ impl Session {
         self.hash_state = state.as_bytes().to_vec();
     }
 
+    /// What it is to become, or has become.
+    pub(crate) fn sealed(&self) -> Option<Digest> {
+        match self.stage {
+            Stage::Sealed(digest) => Some(digest),
+            Stage::Open | Stage::Aborted => None,
+        }
+    }
+
     /// What tells which of two has come farther.
     pub(crate) fn come(&self) -> (bool, u64) {
-        (matches!(self.stage, Stage::Sealed(_)), self.offset)
+        (self.sealed().is_some(), self.offset)
     }
 
     /// Where the extent ends.

@@ -79,20 +79,14 @@ impl Repository {
     /// stays as it is. Costs one read; to learn how far an upload has come, look at
     /// [`Upload::offset`] and drop it.
     pub async fn resume_upload(&self, id: &UploadId, at: Option<u64>) -> Result<Option<Upload>> {
-        let Some((extent, Stored { state, version, .. })) = self.session(id).await? else {
-            let begun = self.begin_upload_as(id, None)?;
-            if begun.is_some()
-                && let Some(at) = at.filter(|at| *at != 0)
-            {
-                return Err(out_of_order(id, 0, at));
-            }
-            return Ok(begun);
-        };
+        let found = self.session(id).await?;
+        let sealed = found.as_ref().and_then(|(_, found)| found.state.sealed());
         // One that was perhaps created twice is the second one, if nobody has gone on with it.
-        let is_again = state.is_first && version.has_echo();
-        if state.stage != Stage::Open || is_again {
-            return Ok(None);
-        }
+        let is_again = |found: &Stored<Session>| found.state.is_first && found.version.has_echo();
+        let open = found.filter(|(_, it)| it.state.stage == Stage::Open && !is_again(it));
+        let Some((extent, Stored { state, version, .. })) = open else {
+            return self.begin_again(id, sealed, at).await;
+        };
         if let Some(at) = at.filter(|at| *at != state.offset) {
             return Err(out_of_order(id, state.offset, at));
         }
@@ -122,10 +116,33 @@ impl Repository {
     /// become none.
     pub async fn finished_upload(&self, id: &UploadId) -> Result<Option<Descriptor>> {
         let session = self.session(id).await?;
-        let Some(Stage::Sealed(digest)) = session.map(|(_, session)| session.state.stage) else {
+        let Some(digest) = session.and_then(|(_, session)| session.state.sealed()) else {
             return Ok(None);
         };
         Ok(self.blob(&digest).await?.map(|blob| blob.descriptor().clone()))
+    }
+
+    /// An upload that begins where none goes on, unless the one that began before has become this
+    /// blob: a client that asks for it should hear that it is over. (If it has not, its client has
+    /// broken off with all its bytes, and may bring them again.)
+    async fn begin_again(
+        &self,
+        id: &UploadId,
+        sealed: Option<Digest>,
+        at: Option<u64>,
+    ) -> Result<Option<Upload>> {
+        let Some(begun) = self.begin_upload_as(id, None)? else {
+            return Ok(None);
+        };
+        if let Some(digest) = sealed
+            && self.blob(&digest).await?.is_some()
+        {
+            return Ok(None);
+        }
+        match at.filter(|at| *at != 0) {
+            Some(at) => Err(out_of_order(id, 0, at)),
+            None => Ok(Some(begun)),
+        }
     }
 
     /// The session of an upload to this repository, and its extent; of several, of the one that has

@@ -132,8 +132,8 @@ async fn an_upload_that_may_begin_again_is_not_gone_on_with() {
         bucket.calm();
         bucket.deliver_late().await;
         assert!(repository.resume_upload(&id, None).await.unwrap().is_none());
-        let found = repository.resume_upload(&offered, None).await.unwrap();
-        assert_eq!(found.map(|upload| upload.offset()), is_tidied_up.then_some(0));
+        let found = repository.resume_upload(&offered, None).await.unwrap().unwrap();
+        assert_eq!((found.id(), found.offset()), (offered, 0));
 
         let mut upload = repository.begin_upload_as(&offered, None).unwrap().unwrap();
         upload.write("other bytes".into()).await.unwrap();
