@@ -57,9 +57,10 @@ impl World {
         match answer.status {
             202 => {
                 assert!(is_right && !sent.breaks_off && session.may_go_on());
-                session.is_over = false;
                 session.bytes.extend(pieces.concat());
                 session.check_range(&answer);
+                // Without bytes nothing begins.
+                session.is_over &= session.bytes.is_empty();
                 session.is_posted &= session.bytes.is_empty();
                 answer.header("location").expect("a session").clone_into(&mut session.location);
             }
