@@ -61,8 +61,9 @@ impl Volume {
         self.make_durable_dir(parent(path))
     }
 
-    /// Makes a name in a directory of records, which is made if need be, and may go meanwhile.
-    pub(crate) fn make_name(&self, path: &Path, make: impl Fn() -> io::Result<()>) -> Result<()> {
+    /// Makes a name in a directory, which is made if need be, and may go meanwhile if it is one of
+    /// records.
+    pub(crate) fn make_name<T>(&self, path: &Path, make: impl Fn() -> io::Result<T>) -> Result<T> {
         let mut outcome = make();
         for _ in 0..ATTEMPTS {
             match &outcome {
@@ -75,7 +76,7 @@ impl Volume {
         outcome.map_err(|error| failed("make", path, error))
     }
 
-    /// Makes a directory of records and all above it.
+    /// Makes a directory, and all above it if it is one of records.
     pub(crate) fn make_dir(&self, dir: &Path) -> Result<()> {
         match self.create_dir(dir) {
             Err(error)

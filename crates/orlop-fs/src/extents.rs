@@ -17,7 +17,7 @@ use orlop_backend::{
 use crate::appender::FsAppender;
 use crate::blocking::{blocking, reading};
 use crate::disk::DiskFile;
-use crate::layout::{OPEN_EXTENSION, parent};
+use crate::layout::OPEN_EXTENSION;
 use crate::reader::{Reader, cut};
 use crate::volume::{Volume, failed, found};
 
@@ -132,12 +132,13 @@ impl Volume {
                 let message = format!("extent {id} is {state}, expected {len} bytes to go on from");
                 return Err(Error::new(ErrorKind::Corrupt, message));
             }
-            self.create_dir(parent(&path)).map_err(open)?;
             self.note_open(id);
-            match self.disk.create(&path) {
-                Ok(file) => break file,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {} // it does now
-                Err(error) => return Err(open(error)),
+            let made = self.make_name(&path, || match self.disk.create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None), // it does now
+                made => made.map(Some),
+            })?;
+            if let Some(file) = made {
+                break file;
             }
         };
         let mut attempts = CLAIM_ATTEMPTS;

@@ -43,8 +43,7 @@ impl Hashing {
         Self { threads, ..Self::default() }
     }
 
-    /// Whether it may take a while until what is to be hashed is there: then others than those who
-    /// wait for it read it.
+    /// Whether threads hash, which may wait for a file as well: the task that brings bytes must not.
     pub(crate) fn has_threads(&self) -> bool {
         self.threads.is_some()
     }

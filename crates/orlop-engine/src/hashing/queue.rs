@@ -174,6 +174,7 @@ impl Drop for Worker {
 fn hash(jobs: Vec<Job>) {
     let (given, backs): (Vec<_>, Vec<_>) =
         jobs.into_iter().map(|job| ((job.hasher, job.source), job.back)).unzip();
+    // Its source is gone by now: its owner may count on being the last one who has it.
     for (hashed, back) in source::hash(given).into_iter().zip(backs) {
         let _ = back.send(hashed); // nobody may wait for it any more
     }

@@ -1,11 +1,12 @@
 //! The id of an upload of which nothing is stored yet.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use orlop_backend::{ExtentId, RandomId};
 use orlop_oci::{Algorithm, Hasher};
 
+use crate::options::LEASE;
 use crate::repository::Repository;
 use crate::state::seconds;
 
@@ -45,7 +46,7 @@ impl Offer {
     /// Whether it is too late to begin an upload under it.
     pub(super) fn is_over(&self, now: SystemTime) -> bool {
         let made = (self.rest.to_bits() >> PROOF_BITS) & MADE_MASK;
-        u128::from(seconds(now)) > made + u128::from(LIFE.as_secs())
+        u128::from(seconds(now)) > made + u128::from(LEASE.as_secs())
     }
 
     /// What the digest is expected to be made with.
@@ -93,8 +94,6 @@ fn proof(repository: &Repository, id: RandomId, claim: u128) -> u128 {
     hash.take(PROOF_BITS / 8).fold(0, |proof, byte| proof << 8 | u128::from(*byte))
 }
 
-/// As long as the lease of a blob that is there: the time in which a push happens.
-const LIFE: Duration = Duration::from_hours(24);
 /// How many characters of the names are alike: as many as make it unlikely that two uploads have
 /// them in common, of the 26.
 const ALIKE_BYTES: usize = 12;
