@@ -28,6 +28,7 @@ mod referrers;
 mod refused_chunks;
 mod refused_manifests;
 mod refused_names;
+mod sent_files;
 mod slow_clients;
 mod splits;
 mod subjects;

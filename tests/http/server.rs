@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use futures::FutureExt;
+use orlop::fs::FsOptions;
 use orlop::object_store::ObjectStoreOptions;
 use orlop::{Environment, Options, Registry};
 use orlop_registry::{Limits, Server};
@@ -26,7 +27,9 @@ pub(crate) fn on_every_store_with(options: Options, test: impl AsyncFn(Client)) 
     println!("over memory:");
     runtime().block_on(async { serve(Environment::memory(), options.clone(), &test).await });
     println!("over a directory:");
-    in_directory(options.clone(), &async |client: Client, _: &Path| test(client).await);
+    in_directory(QUICK, options.clone(), Limits::default(), &async |client, _: &Path| {
+        test(client).await;
+    });
     if let Some(url) = bucket::place() {
         println!("over {url}:");
         runtime().block_on(async {
@@ -43,18 +46,40 @@ pub(crate) fn on_memory_with(limits: Limits, test: impl AsyncFn(Client)) {
     });
 }
 
-/// Runs a test against a server over a directory, which the test may spoil.
-pub(crate) fn on_directory(test: &impl AsyncFn(Client, &Path)) {
-    in_directory(Options::default(), test);
+/// The same over a directory.
+pub(crate) fn on_directory_with(limits: Limits, test: impl AsyncFn(Client)) {
+    in_directory(QUICK, Options::default(), limits, &async |client, _: &Path| test(client).await);
 }
 
-fn in_directory(options: Options, test: &impl AsyncFn(Client, &Path)) {
+/// Runs a test against a server over a directory, which the test may spoil.
+pub(crate) fn on_directory(test: &impl AsyncFn(Client, &Path)) {
+    in_directory(QUICK, Options::default(), Limits::default(), test);
+}
+
+/// Runs a test against a server over a directory as it is by default: nothing large is in memory
+/// before it is read, where the file system can do that.
+pub(crate) fn on_durable_directory(test: impl AsyncFn(Client)) {
+    in_directory(
+        FsOptions::default(),
+        Options::default(),
+        Limits::default(),
+        &async |client, _: &Path| {
+            test(client).await;
+        },
+    );
+}
+
+fn in_directory(
+    store: FsOptions,
+    options: Options,
+    limits: Limits,
+    test: &impl AsyncFn(Client, &Path),
+) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     runtime().block_on(async {
-        // What a power cut does is not what is tested here, and to sync is slow.
-        let store = orlop::fs::FsOptions { durable: false };
         let store = orlop::fs::open(directory.path(), &store).expect("a store");
-        serve(store, options, async |client| test(client, directory.path()).await).await;
+        let test = async |client| test(client, directory.path()).await;
+        serve_with(store, options, limits, test).await;
     });
 }
 
@@ -89,6 +114,9 @@ async fn still_works(client: &Client) {
     let pulled = client.get(&format!("/v2/still/here/blobs/{digest}")).await;
     assert_eq!(pulled.expect(200).body, bytes);
 }
+
+/// What a power cut does is not what is tested here, and to sync is slow.
+const QUICK: FsOptions = FsOptions { durable: false };
 
 fn runtime() -> Runtime {
     let mut builder = Builder::new_multi_thread();

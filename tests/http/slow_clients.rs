@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::Client;
 use crate::content::{noise, sha256};
 use crate::half_request::HalfRequest;
-use crate::server::on_memory_with;
+use crate::server::{on_directory_with, on_memory_with};
 
 /// So short that nobody has to wait, and so long that a busy machine is not taken for a slow one.
 fn limits() -> Limits {
@@ -153,30 +153,37 @@ async fn ask_for_much(client: &Client) -> TcpStream {
 
 #[test]
 fn a_client_that_takes_no_answer_is_cut_off() {
-    on_memory_with(limits(), async |client| {
-        let mut stream = ask_for_much(&client).await;
-        sleep(limits().idle_time_max * 3).await;
-        let received = until_hung_up(&mut stream).await;
-        assert!(received.starts_with(b"HTTP/1.1 200 OK\r\n"));
-        assert!(received.len() < MUCH, "it was served after all");
-    });
+    on_memory_with(limits(), takes_nothing);
+    on_directory_with(limits(), takes_nothing);
+}
+
+async fn takes_nothing(client: Client) {
+    let mut stream = ask_for_much(&client).await;
+    sleep(limits().idle_time_max * 3).await;
+    let received = until_hung_up(&mut stream).await;
+    assert!(received.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    assert!(received.len() < MUCH, "it was served after all");
 }
 
 #[test]
 fn a_client_that_takes_its_answer_slowly_but_steadily_is_served() {
-    on_memory_with(limits(), async |client| {
-        let mut stream = ask_for_much(&client).await;
-        let (began, mut taken) = (Instant::now(), 0);
-        let mut buffer = vec![0; 64 << 10];
-        while taken < MUCH {
-            let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("more").unwrap();
-            assert_ne!(read, 0, "it was cut off at byte {taken}");
-            taken += read;
-            if began.elapsed() < limits().idle_time_max * 2 {
-                sleep(Duration::from_millis(20)).await;
-            }
+    on_memory_with(limits(), takes_slowly);
+    on_directory_with(limits(), takes_slowly);
+}
+
+async fn takes_slowly(client: Client) {
+    let mut stream = ask_for_much(&client).await;
+    let (began, mut taken) = (Instant::now(), 0);
+    let mut buffer = vec![0; 64 << 10];
+    while taken < MUCH {
+        let read = timeout(PATIENCE, stream.read(&mut buffer)).await;
+        let read = read.expect("more in time").expect("more");
+        assert_ne!(read, 0, "it was cut off at byte {taken}");
+        taken += read;
+        if began.elapsed() < limits().idle_time_max * 2 {
+            sleep(Duration::from_millis(20)).await;
         }
-    });
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use orlop_backend::{ByteStream, ExtentId, FileRange};
 use orlop_oci::{Descriptor, Digest, MediaType};
 
@@ -135,27 +136,67 @@ impl Blob {
         if self.inline.is_some() {
             return Ok(None);
         }
+        let range = self.cut(range);
+        let expected = range.end - range.start;
         let extents = &self.repository.store().environment.extents;
-        Ok(extents.file(self.extent, range).await?)
+        let Some(file) = extents.file(self.extent, range).await? else {
+            return Ok(None);
+        };
+        match expected - (file.range.end - file.range.start) {
+            0 => Ok(Some(file)),
+            missing => Err(self.cut_off(missing).into()),
+        }
     }
 
     /// Reads a range of bytes, which is cut at the end. The bytes are those that were verified
     /// when the blob was pushed; they are not hashed again.
     ///
-    /// If the blob is deleted meanwhile, the stream may end with an error, never with other bytes.
+    /// If the blob is deleted meanwhile, the stream may end with an error, never with other bytes;
+    /// nor does it end early without one.
     pub async fn read(&self, range: Range<u64>) -> Result<ByteStream> {
-        let store = self.repository.store();
+        let (store, range) = (self.repository.store(), self.cut(range));
         if let Some(bytes) = store.read(self.extent, self.inline.as_ref(), range.clone()).await? {
-            return Ok(bytes);
+            return Ok(self.clone().whole(bytes, &range));
         }
         // The blob may have been deleted and pushed again since the record was read.
         let digest = &self.descriptor.digest;
         if let Some(now) = self.repository.blob(digest).await?
-            && let Some(bytes) = store.read(now.extent, now.inline.as_ref(), range).await?
+            && let Some(bytes) = store.read(now.extent, now.inline.as_ref(), range.clone()).await?
         {
-            return Ok(bytes);
+            return Ok(now.whole(bytes, &range));
         }
         let message = format!("blob {digest}: its bytes in extent {} are gone", self.extent);
         Err(Error::new(ErrorKind::Corrupt, message))
+    }
+
+    /// What there is of a range.
+    fn cut(&self, range: Range<u64>) -> Range<u64> {
+        let end = range.end.min(self.descriptor.size);
+        range.start.min(end)..end
+    }
+
+    /// These bytes of the range, and an error where they end too early.
+    fn whole(self, bytes: ByteStream, range: &Range<u64>) -> ByteStream {
+        if self.inline.is_some() {
+            return bytes;
+        }
+        let missing = range.end - range.start;
+        stream::try_unfold((self, bytes, missing), |(blob, mut bytes, missing)| async move {
+            match bytes.try_next().await? {
+                Some(piece) => {
+                    let missing = missing.saturating_sub(piece.len() as u64);
+                    Ok(Some((piece, (blob, bytes, missing))))
+                }
+                None if missing > 0 => Err(blob.cut_off(missing)),
+                None => Ok(None),
+            }
+        })
+        .boxed()
+    }
+
+    fn cut_off(&self, missing: u64) -> orlop_backend::Error {
+        let (digest, extent) = (&self.descriptor.digest, self.extent);
+        let message = format!("extent {extent} of blob {digest} ends {missing} bytes too early");
+        orlop_backend::Error::new(orlop_backend::ErrorKind::Corrupt, message)
     }
 }

@@ -1,8 +1,11 @@
 //! One connection, from its first byte to its last.
 
+use std::convert::Infallible;
 use std::pin::pin;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -12,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Limits;
+use crate::sendfile::{Content, Parts, Socket, TakesFiles};
 use crate::traffic::{Counted, Traffic};
 
 /// How connections are served.
@@ -43,14 +47,22 @@ impl Protocol {
     /// server ends: then what is under way may still be finished.
     pub(crate) async fn serve(self, stream: TcpStream, mut drain: watch::Receiver<bool>) {
         let traffic = Traffic::new(self.limits);
+        let parts = Parts::default();
         let service = service_fn({
-            let (traffic, service) = (traffic.clone(), self.service);
-            move |request| {
+            let (traffic, parts, service) = (traffic.clone(), parts.clone(), self.service);
+            move |mut request: Request<Incoming>| {
                 let exchange = traffic.begin();
-                let answer = service.call(request);
-                async move { answer.await.map(|answer| answer.map(|body| exchange.answer(body))) }
+                if let Some(takes_files) = TakesFiles::over(request.version()) {
+                    request.extensions_mut().insert(takes_files);
+                }
+                let (answer, parts) = (service.call(request), parts.clone());
+                async move {
+                    let answer = Content::of(answer.await?, &parts);
+                    Ok::<_, Infallible>(answer.map(|content| exchange.answer(content)))
+                }
             }
         });
+        let stream = Socket::new(stream, parts);
         let stream = TokioIo::new(Counted { stream, traffic: traffic.clone() });
         let mut connection = pin!(self.http.serve_connection(stream, service));
         tokio::select! {

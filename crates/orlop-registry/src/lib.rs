@@ -23,6 +23,7 @@ mod headers;
 mod limits;
 mod query;
 mod range;
+mod sendfile;
 mod serve;
 mod server;
 mod store_url;

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::Limits;
+use crate::sendfile::Socket;
 
 /// What goes on in one connection.
 #[derive(Debug)]
@@ -110,7 +108,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// The body of its answer, which ends it.
-    pub(crate) fn answer(mut self, body: Body) -> Body {
+    pub(crate) fn answer<B>(mut self, body: B) -> Answer<B> {
         {
             let mut state = self.traffic.state();
             if state.answers == 0 {
@@ -120,7 +118,7 @@ impl Exchange {
             state.answers += 1;
         }
         self.is_answered = true;
-        Body::new(Answer { body, _exchange: self })
+        Answer { body, _exchange: self }
     }
 }
 
@@ -135,19 +133,19 @@ impl Drop for Exchange {
 
 /// The body of an answer, which whoever sends it drops when it is sent.
 #[derive(Debug)]
-struct Answer {
-    body: Body,
+pub(crate) struct Answer<B> {
+    body: B,
     _exchange: Exchange,
 }
 
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -163,7 +161,7 @@ impl http_body::Body for Answer {
 /// A stream that counts what is written.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     pub(crate) traffic: Arc<Traffic>,
 }
 

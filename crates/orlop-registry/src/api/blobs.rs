@@ -1,5 +1,6 @@
 //! Pulling and deleting blobs (end-2, end-10).
 
+use axum::Extension;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -9,6 +10,7 @@ use super::{Answer, Call};
 use crate::error::ApiError;
 use crate::headers;
 use crate::range::Wanted;
+use crate::sendfile::FileAnswer;
 
 impl Call {
     pub(super) async fn get_blob(&self, repository: &Repository, digest: Digest) -> Answer {
@@ -50,10 +52,15 @@ impl Call {
             return Ok(redirect(head, &url));
         }
         head.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-        let body = match self.method {
-            Method::HEAD => Body::empty(),
-            _ => Body::from_stream(blob.read(range).await?),
-        };
+        if self.method == Method::HEAD {
+            return Ok((status, head).into_response());
+        }
+        if self.takes_files.is_some()
+            && let Some(file) = blob.file(range.clone()).await?
+        {
+            return Ok((status, head, Extension(FileAnswer::from(file))).into_response());
+        }
+        let body = Body::from_stream(blob.read(range).await?);
         Ok((status, head, body).into_response())
     }
 }

@@ -22,6 +22,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::headers;
 use crate::query::Query;
+use crate::sendfile::TakesFiles;
 use crate::server::Server;
 
 /// A request but for its body, taken apart for its endpoint.
@@ -31,6 +32,7 @@ struct Call {
     method: Method,
     query: Query,
     headers: HeaderMap,
+    takes_files: Option<TakesFiles>,
 }
 
 type Answer = Result<Response, ApiError>;
@@ -49,6 +51,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         method: parts.method.clone(),
         query: Query::parse(parts.uri.query()),
         headers: parts.headers,
+        takes_files: parts.extensions.get().copied(),
     };
     let answer = call.dispatch(parts.uri.path(), &mut body).await;
     body.drain().await;

@@ -2,6 +2,7 @@
 
 mod aside;
 mod bucket;
+mod cut_off;
 mod injected;
 mod inventory;
 mod online;
