@@ -20,6 +20,25 @@ storage:
 http: {{addr: "127.0.0.1:{port}", secret: bench}}
 """
 
+# Open to everybody, and told to sync, which by default it does not.
+ANGOS = """[server]
+bind_address = "127.0.0.1"
+port = {port}
+
+[blob_store.fs]
+root_dir = "{dir}"
+sync_to_disk = true
+
+[metadata_store.fs]
+root_dir = "{dir}"
+sync_to_disk = true
+
+[global.access_policy]
+default = "allow"
+
+[repository."bench"]
+"""
+
 
 class Server:
     """A registry. `command` is a list of words in which {dir}, {port} and {config} are filled in."""
@@ -90,7 +109,7 @@ def version(binary):
 
 
 def contestants(orlop, peers):
-    """Ours, Debian's docker-registry, $DISTRIBUTION, and what was given as NAME=COMMAND."""
+    """Ours, Debian's docker-registry, $DISTRIBUTION, $ANGOS, and what is given as NAME=COMMAND."""
     servers = [
         Server("orlop", [orlop, "serve", "--store", "{dir}", "--listen", "127.0.0.1:{port}"])
     ]
@@ -101,6 +120,9 @@ def contestants(orlop, peers):
         debian = shutil.which("docker-registry")
     if debian:
         servers.append(distribution(f"docker-registry {version(debian)}", debian))
+    angos = os.environ.get("ANGOS")
+    if angos:
+        servers.append(Server("angos", [angos, "-c", "{config}", "server"], ANGOS))
     newer = os.environ.get("DISTRIBUTION")
     if newer:
         servers.append(distribution(f"distribution {version(newer)}", newer))
