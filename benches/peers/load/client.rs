@@ -43,6 +43,7 @@ impl Client {
             let headers = format!("{OCTETS}Content-Range: {start}-{}\r\n", end - 1);
             let answer =
                 self.connection.ask("PATCH", &location, &headers, blob.part(start, end))?;
+            self.connection.body(&answer, |_| ())?;
             answer.expect(202, None)?;
             location = answer.location.ok_or("a PATCH got no location")?;
         }
@@ -52,6 +53,7 @@ impl Client {
     fn begin(&mut self) -> Result<String> {
         let path = format!("{REPOSITORY}/blobs/uploads/");
         let answer = self.connection.ask("POST", &path, "", [&[], &[]])?;
+        self.connection.body(&answer, |_| ())?;
         answer.expect(202, None)?;
         Ok(answer.location.ok_or("a POST got no location")?)
     }
@@ -85,7 +87,7 @@ impl Client {
             at += piece.len();
         })?;
         answer.expect(200, Some(&target.digest))?;
-        if answer.length != target.size || !is_same {
+        if at != target.size || !is_same {
             return Err(format!("{}: other bytes came back", target.path).into());
         }
         Ok(())

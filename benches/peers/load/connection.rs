@@ -24,7 +24,15 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) digest: Option<String>,
-    pub(crate) length: usize,
+    pub(crate) length: Length,
+}
+
+/// How long a body is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Length {
+    Bytes(usize),
+    /// It says so as it comes (RFC 9112, section 7.1).
+    Chunks,
 }
 
 impl Connection {
@@ -71,20 +79,27 @@ impl Connection {
     }
 
     fn head(&mut self, method: &str) -> Result<Answer> {
+        let head = self.until(b"\r\n\r\n")?;
+        Answer::parse(std::str::from_utf8(&head)?, method)
+    }
+
+    /// What comes before an end, which is taken, too.
+    fn until(&mut self, end: &[u8]) -> Result<Vec<u8>> {
         loop {
             let found = &self.buffer[self.start..self.end];
-            if let Some(at) = found.windows(4).position(|four| four == b"\r\n\r\n") {
-                let answer = Answer::parse(std::str::from_utf8(&found[..at])?, method)?;
-                self.start += at + 4;
-                return Ok(answer);
+            if let Some(at) = found.windows(end.len()).position(|found| found == end) {
+                let before = found[..at].to_vec();
+                self.start += at + end.len();
+                return Ok(before);
             }
             self.fill()?;
         }
     }
 
     fn fill(&mut self) -> Result<()> {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
+        if self.start == self.end || self.end == self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
         }
         let read = self.stream.read(&mut self.buffer[self.end..])?;
         if read == 0 {
@@ -96,7 +111,21 @@ impl Connection {
 
     /// Reads the body of an answer, and shows it to `look` piece by piece.
     pub(crate) fn body(&mut self, answer: &Answer, mut look: impl FnMut(&[u8])) -> Result<()> {
-        let mut left = answer.length;
+        if let Length::Bytes(length) = answer.length {
+            return self.bytes(length, &mut look);
+        }
+        loop {
+            let size = self.until(b"\r\n")?;
+            let size = usize::from_str_radix(std::str::from_utf8(&size)?.trim(), 16)?;
+            self.bytes(size, &mut look)?;
+            self.until(b"\r\n")?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn bytes(&mut self, mut left: usize, look: &mut impl FnMut(&[u8])) -> Result<()> {
         while left > 0 {
             if self.start == self.end {
                 self.fill()?;
@@ -115,15 +144,17 @@ impl Answer {
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.get(9..12)).ok_or("no status line")?;
         let status = status.parse()?;
-        let mut answer = Self { status, location: None, digest: None, length: 0 };
+        let mut answer = Self { status, location: None, digest: None, length: Length::Bytes(0) };
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { continue };
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
                 "location" => answer.location = Some(path_of(value).to_owned()),
                 "docker-content-digest" => answer.digest = Some(value.to_owned()),
-                "content-length" if method != "HEAD" => answer.length = value.parse()?,
-                "transfer-encoding" => return Err("the answer's length is not known".into()),
+                "content-length" if method != "HEAD" => {
+                    answer.length = Length::Bytes(value.parse()?);
+                }
+                "transfer-encoding" if method != "HEAD" => answer.length = Length::Chunks,
                 _ => {}
             }
         }
