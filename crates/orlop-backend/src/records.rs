@@ -57,6 +57,13 @@ pub trait Records: Debug + Send + Sync {
     /// ([`Version::has_echo`]) may come back.
     async fn clear(&self, keys: &[Key]) -> Result<()>;
 
+    /// The same for what nobody has a use for any more and whose being there does no harm. It is gone
+    /// for everybody when this returns, but that may not be durable yet: it may be there again after a
+    /// crash, even if somebody has cleared it meanwhile.
+    async fn forget(&self, keys: &[Key]) -> Result<()> {
+        self.clear(keys).await
+    }
+
     /// Makes changes of different keys one after the other, all of them with one durable barrier
     /// where the store has one, up to the first swap that finds another record than it expects:
     /// what is before that one is made then, and nothing of what is behind it.

@@ -79,6 +79,7 @@ macro_rules! contract {
             removing_needs_the_newest_version
             a_version_never_comes_back
             markers_are_made_once_and_cleared_once
+            what_is_forgotten_is_gone
             a_list_is_ordered_by_bytes
             a_list_goes_on_after_any_text
             a_list_sees_nothing_beside_its_prefix

@@ -152,6 +152,23 @@ pub async fn markers_are_made_once_and_cleared_once(subject: &dyn Subject) {
     records.clear(&[]).await.expect("nothing to do");
 }
 
+/// What is forgotten is gone for everybody, and what is stored after it stays.
+pub async fn what_is_forgotten_is_gone(subject: &dyn Subject) {
+    let (one, two) = (subject.open().await.records, subject.open().await.records);
+    create(&*one, &key("r"), "value").await;
+    one.mark(&[key("m1"), key("m2")]).await.expect("marked");
+    one.forget(&[key("r"), key("m1"), key("none")]).await.expect("forgotten");
+    for records in [&one, &two] {
+        assert!(records.get(&key("r")).await.expect("an answer").is_none());
+        assert_eq!(list(&**records, &prefix(), None).await, ["m2"]);
+    }
+    one.forget(&[key("r"), key("m1")]).await.expect("forgotten again");
+    create(&*two, &key("r"), "other").await;
+    two.mark(&[key("m1")]).await.expect("marked");
+    let again = subject.open().await.records;
+    assert_eq!(list(&*again, &prefix(), None).await, ["m1", "m2", "r"]);
+}
+
 /// Bytes decide: digits, upper case, `_`, lower case; and a name that begins another comes first.
 pub async fn a_list_is_ordered_by_bytes(subject: &dyn Subject) {
     let records = subject.open().await.records;

@@ -57,7 +57,7 @@ impl Repository {
                     Err(error) => return Err(error),
                 }
             }
-            self.store().clear(&pushed.resolved).await?;
+            self.store().forget(&pushed.resolved).await?;
             return Ok(manifest.descriptor());
         }
         Err(contended(format_args!("manifest {digest} of {}", self.name)))

@@ -133,6 +133,11 @@ impl Store {
         Ok(self.environment.records.clear(keys).await?)
     }
 
+    /// Clears what is resolved: a collector that finds it again comes to the same end.
+    pub(crate) async fn forget(&self, keys: &[Key]) -> Result<()> {
+        Ok(self.environment.records.forget(keys).await?)
+    }
+
     /// How long ago something was stored. No safety rests on it: clocks may disagree.
     pub(crate) fn age(&self, modified: SystemTime) -> Duration {
         self.environment.clock.now().duration_since(modified).unwrap_or_default()

@@ -56,7 +56,7 @@ impl Volume {
         let contents = self.prepare(changes)?;
         let made = self.announce(changes).and_then(|announced| {
             let epoch = journal.enter(self)?;
-            self.append(journal, &epoch, changes)?;
+            journal.append(self, &self.entries(journal, &epoch, changes)?)?;
             let applied = self.apply_all(changes, &contents);
             if applied.is_err() {
                 self.take_back(journal, &epoch, changes);
@@ -71,6 +71,18 @@ impl Volume {
         }
         drop(locks);
         journal.checkpoint_if_due(self);
+        made
+    }
+
+    /// Makes keys gone that are locked, and does not wait for the journal, which has it with the next
+    /// change that somebody waits for. If all processes end before, or the power is cut, what was there
+    /// is made again; an entry whose epoch is over by then does not count, and need not.
+    pub(crate) fn make_early(&self, locks: KeyLocks, gone: &[Change<'_>]) -> Result<()> {
+        let journal = self.journal()?;
+        let epoch = journal.enter(self)?;
+        drop(journal.enqueue(&self.entries(journal, &epoch, gone)?));
+        let made = self.apply_all(gone, &vec![None; gone.len()]);
+        drop(locks);
         made
     }
 
@@ -124,15 +136,18 @@ impl Volume {
         by_dir.into_iter().map(|(dir, names)| Names::new(self, dir).announce(names)).collect()
     }
 
-    fn append(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) -> Result<()> {
-        let entry = |change: &'_ Change<'_>| journal.stamp(self, change.key, epoch);
-        let stamps: Vec<_> = changes.iter().map(entry).collect::<Result<_>>()?;
-        let entries: Vec<_> = stamps
-            .into_iter()
-            .zip(changes)
-            .map(|(stamp, change)| Entry::new(stamp, change.key, change.content()))
-            .collect();
-        journal.append(self, &entries)
+    /// What the journal is told of changes.
+    fn entries<'c>(
+        &self,
+        journal: &Journal,
+        epoch: &Epoch,
+        changes: &'c [Change<'_>],
+    ) -> Result<Vec<Entry<'c>>> {
+        let entry = |change: &'c Change<'_>| {
+            let stamp = journal.stamp(self, change.key, epoch)?;
+            Ok(Entry::new(stamp, change.key, change.content()))
+        };
+        changes.iter().map(entry).collect()
     }
 
     fn apply_all(&self, changes: &[Change<'_>], contents: &[Option<PathBuf>]) -> Result<()> {

@@ -104,10 +104,13 @@ impl Volume {
         }
     }
 
-    /// Only directories below those of the kinds of records come and go.
+    /// Only directories below those of the kinds of records come and go, and not their shards, whose
+    /// names are one letter: there are few, and what comes and goes all the time lies there.
     fn is_removable(&self, dir: &Path) -> bool {
         let records = self.layout.records();
-        dir.starts_with(&records) && dir != records && parent(dir) != records
+        let is_below = dir.starts_with(&records) && dir != records && parent(dir) != records;
+        let is_letter = dir.file_name().is_some_and(|name| name.len() == 1);
+        is_below && !(is_letter && parent(parent(dir)) == records)
     }
 
     /// Makes a directory, unless it is there already, and not yet durably; whether it is new.

@@ -42,7 +42,7 @@ pub(crate) struct Journal {
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+pub(crate) struct Queue {
     /// Entries that wait to be flushed, and the batch that they will be.
     waiting: Vec<u8>,
     batch: Arc<Batch>,
@@ -66,10 +66,7 @@ impl Journal {
     /// Makes entries durable, together with those of everybody who asks at this moment. If it fails
     /// nobody may act on them, though they may be there after a power cut.
     pub(crate) fn append(&self, volume: &Volume, entries: &[Entry<'_>]) -> Result<()> {
-        let mut queue = self.queue();
-        for entry in entries {
-            entry.encode(&mut queue.waiting);
-        }
+        let mut queue = self.enqueue(entries);
         let batch = queue.batch.clone();
         while queue.is_led && batch.outcome.get().is_none() {
             queue = batch.turned.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -89,6 +86,15 @@ impl Journal {
             Some(Err((kind, message))) => Err(Error::new(*kind, message.clone())),
             None => Err(Error::new(ErrorKind::Unavailable, "the journal was not written")),
         }
+    }
+
+    /// Puts entries into the next batch, whoever flushes that.
+    pub(crate) fn enqueue(&self, entries: &[Entry<'_>]) -> MutexGuard<'_, Queue> {
+        let mut queue = self.queue();
+        for entry in entries {
+            entry.encode(&mut queue.waiting);
+        }
+        queue
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -18,6 +18,7 @@ use crate::blocking::{Wait, blocking, reading, waiting};
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
+use crate::locks::KeyLocks;
 use crate::names::Names;
 use crate::volume::{Volume, failed, found};
 
@@ -79,7 +80,12 @@ impl Records for FsRecords {
 
     async fn clear(&self, keys: &[Key]) -> Result<()> {
         let (volume, keys) = (self.volume.clone(), keys.to_vec());
-        blocking(move || volume.clear(&keys)).await
+        blocking(move || volume.clear(&keys, Volume::make)).await
+    }
+
+    async fn forget(&self, keys: &[Key]) -> Result<()> {
+        let (volume, keys) = (self.volume.clone(), keys.to_vec());
+        blocking(move || volume.clear(&keys, Volume::make_early)).await
     }
 
     async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
@@ -212,7 +218,11 @@ impl Volume {
     /// What has no file is durably gone, for who deletes one does that when the journal has it. So
     /// it is left alone, and no lock is taken to learn it: all who clear what is gone would wait for
     /// each other.
-    fn clear(&self, keys: &[Key]) -> Result<()> {
+    fn clear(
+        &self,
+        keys: &[Key],
+        make: fn(&Self, KeyLocks, &[Change<'_>]) -> Result<()>,
+    ) -> Result<()> {
         self.check_writable()?;
         let mut present = Vec::with_capacity(keys.len());
         for key in keys {
@@ -223,7 +233,7 @@ impl Volume {
         for keys in present.chunks(CHANGES_AT_ONCE) {
             let locks = self.lock_keys(keys)?;
             let gone = |key| Change { key, becomes: Becomes::Gone };
-            self.make(locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
+            make(self, locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
         }
         Ok(())
     }

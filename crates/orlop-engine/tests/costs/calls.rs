@@ -102,14 +102,13 @@ async fn a_manifest_with_a_tag_is_three_files_and_three_names() {
             ("metadata", 10),
             ("read", 18),
             ("create", 6), // that of an edge once more, when its directory is there
-            ("write", 14),
-            ("sync", 4),
+            ("write", 13),
+            ("sync", 3),
             ("rename", 3),
             ("remove", 2),
-            ("create_dir", 5),
-            ("remove_dir", 1),
+            ("create_dir", 4),
             ("bytes read", 6000),
-            ("bytes written", 18_000),
+            ("bytes written", 14_000),
         ],
     );
 }

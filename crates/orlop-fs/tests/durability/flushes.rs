@@ -1,6 +1,7 @@
 //! How often the disk is flushed: once for a change of records, and once for all that are made at a
 //! moment.
 
+use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -9,6 +10,7 @@ use std::thread;
 use bytes::Bytes;
 use futures::FutureExt;
 use orlop_backend::{Change, Changed, Expected, Swap};
+use orlop_fs::{FsOptions, open_on};
 
 use crate::{Fixture, fixture, key};
 
@@ -44,6 +46,28 @@ async fn changes_that_are_made_in_one_call_take_one_flush() {
     let changes = vec![swap("u"), Change::Mark(key("m")), swap("v")];
     assert!(matches!(records.change_all(changes).await.expect("stored"), Changed::All(_)));
     assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_takes_no_flush_and_is_durable_with_the_next_change() {
+    let Fixture { disk, store, directory } = fixture();
+    let (root, records) = (directory.path().join("deep/store"), &store.records);
+    let swap = records.swap(&key("t"), Expected::Absent, "value".into()).await;
+    assert!(matches!(swap.expect("stored"), Swap::Stored(_)));
+    let place = root.join("records").join(key("t").as_str());
+    let stored = fs::read(&place).expect("the record");
+    let before = disk.syncs.load(Ordering::Relaxed);
+    records.forget(&[key("t"), key("none")]).await.expect("forgotten");
+    assert!(records.get(&key("t")).await.expect("an answer").is_none());
+    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 0);
+    records.mark(&[key("next")]).await.expect("marked");
+    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 1);
+
+    drop(store);
+    fs::create_dir_all(place.parent().expect("a directory")).expect("made");
+    fs::write(&place, stored).expect("brought back, as by a power cut");
+    let store = open_on(Arc::new(disk), &root, &FsOptions::default()).expect("a store");
+    assert!(store.records.get(&key("t")).await.expect("an answer").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

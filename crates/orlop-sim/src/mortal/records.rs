@@ -65,6 +65,16 @@ impl Records for MortalRecords {
         }
     }
 
+    async fn forget(&self, keys: &[Key]) -> Result<()> {
+        match self.life.act(format!("forget {keys:?}"), parts_of(keys.len())).await {
+            None => self.inner.forget(keys).await,
+            Some(part) => {
+                self.inner.forget(part_of(keys, part)).await?;
+                self.life.gone().await
+            }
+        }
+    }
+
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
         let (prefix, after) = (prefix.clone(), after.map(str::to_owned));
         let list = async move {

@@ -110,6 +110,20 @@ impl Records for View {
         Ok(())
     }
 
+    /// Gone; or there again, as after a crash, which whoever forgets something must bear.
+    async fn forget(&self, keys: &[Key]) -> Result<()> {
+        for key in keys {
+            let Seen { stage, process } = &self.seen;
+            if stage.dice.one_in(BACK_AGAIN) {
+                stage.arrive(process, false, || format!("forget {key}")).await?;
+                self.seen.note(|| format!("forget {key}: it is there again"));
+            } else {
+                self.change_marker(key, false).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
         listing::list(&self.inner, &self.seen, prefix, after)
     }
@@ -137,6 +151,9 @@ impl View {
         stage.answer(process, fate, changed, what)
     }
 }
+
+/// One of so many.
+const BACK_AGAIN: u64 = 4;
 
 async fn change(records: &dyn Records, key: &Key, is_marked: bool) -> Result<()> {
     let keys = std::slice::from_ref(key);
