@@ -80,7 +80,7 @@ impl Volume {
     pub(crate) fn make_early(&self, locks: KeyLocks, gone: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
         let epoch = journal.enter(self)?;
-        drop(journal.enqueue(&self.entries(journal, &epoch, gone)?));
+        journal.append_later(&self.entries(journal, &epoch, gone)?);
         let made = self.apply_all(gone, &vec![None; gone.len()]);
         drop(locks);
         made

@@ -42,7 +42,7 @@ pub(crate) struct Journal {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+struct Queue {
     /// Entries that wait to be flushed, and the batch that they will be.
     waiting: Vec<u8>,
     batch: Arc<Batch>,
@@ -88,8 +88,12 @@ impl Journal {
         }
     }
 
-    /// Puts entries into the next batch, whoever flushes that.
-    pub(crate) fn enqueue(&self, entries: &[Entry<'_>]) -> MutexGuard<'_, Queue> {
+    /// Leaves entries for the next batch, whoever flushes that, and does not wait for it.
+    pub(crate) fn append_later(&self, entries: &[Entry<'_>]) {
+        drop(self.enqueue(entries));
+    }
+
+    fn enqueue(&self, entries: &[Entry<'_>]) -> MutexGuard<'_, Queue> {
         let mut queue = self.queue();
         for entry in entries {
             entry.encode(&mut queue.waiting);
