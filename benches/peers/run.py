@@ -6,9 +6,9 @@
 
 Builds the server and the load unless ORLOP_BIN and LOAD_BIN name them. DISTRIBUTION=PATH adds a
 `registry` of CNCF Distribution, ANGOS=PATH an `angos`; `--peer 'zot=zot serve /etc/zot.json'` any
-other, in whose command {dir} and {port} are filled in. Prints a table; `--write` puts it into docs/performance.md, and a
-plot into docs/peers.svg. `--keep` writes down every figure of every round, and `report.py` makes a
-table of them later.
+other, in whose command {dir} and {port} are filled in. Prints a table; `--write` puts it into
+docs/performance.md, and a plot into docs/peers.svg. `--keep` writes down every figure of every
+round, and `report.py` makes a table of them later.
 
 In each round each server does everything once, in an order that is shuffled anew, with an empty
 file system: a loop device if this is root, else a directory (`--dir` says where). The first round

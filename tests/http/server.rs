@@ -59,14 +59,8 @@ pub(crate) fn on_directory(test: &impl AsyncFn(Client, &Path)) {
 /// Runs a test against a server over a directory as it is by default: nothing large is in memory
 /// before it is read, where the file system can do that.
 pub(crate) fn on_durable_directory(test: impl AsyncFn(Client)) {
-    in_directory(
-        FsOptions::default(),
-        Options::default(),
-        Limits::default(),
-        &async |client, _: &Path| {
-            test(client).await;
-        },
-    );
+    let test = async |client, _: &Path| test(client).await;
+    in_directory(FsOptions::default(), Options::default(), Limits::default(), &test);
 }
 
 fn in_directory(

@@ -119,7 +119,8 @@ impl Blob {
     /// help (`sendfile`) instead of reading it; `None` on a store without files, for a blob that is
     /// so small that this process has it already, and if it was deleted meanwhile. Then read it.
     ///
-    /// The range that is given back is that in the file; it is cut at the end of the blob.
+    /// The range that is given back is that in the file; it is cut at the end of the blob. Fails with
+    /// [`ErrorKind::Corrupt`] if the file ends before it does.
     ///
     /// ```
     /// # use std::{io::{Read, Seek, SeekFrom}};
@@ -144,7 +145,7 @@ impl Blob {
         };
         match expected - (file.range.end - file.range.start) {
             0 => Ok(Some(file)),
-            missing => Err(self.cut_off(missing).into()),
+            missing => Err(cut_off(&self.descriptor.digest, self.extent, missing).into()),
         }
     }
 
@@ -156,7 +157,7 @@ impl Blob {
     pub async fn read(&self, range: Range<u64>) -> Result<ByteStream> {
         let (store, range) = (self.repository.store(), self.cut(range));
         if let Some(bytes) = store.read(self.extent, self.inline.as_ref(), range.clone()).await? {
-            return Ok(self.clone().whole(bytes, &range));
+            return Ok(self.whole(bytes, &range));
         }
         // The blob may have been deleted and pushed again since the record was read.
         let digest = &self.descriptor.digest;
@@ -176,27 +177,27 @@ impl Blob {
     }
 
     /// These bytes of the range, and an error where they end too early.
-    fn whole(self, bytes: ByteStream, range: &Range<u64>) -> ByteStream {
+    fn whole(&self, bytes: ByteStream, range: &Range<u64>) -> ByteStream {
         if self.inline.is_some() {
             return bytes;
         }
+        let (digest, extent) = (self.descriptor.digest, self.extent);
         let missing = range.end - range.start;
-        stream::try_unfold((self, bytes, missing), |(blob, mut bytes, missing)| async move {
+        stream::try_unfold((bytes, missing), move |(mut bytes, missing)| async move {
             match bytes.try_next().await? {
                 Some(piece) => {
                     let missing = missing.saturating_sub(piece.len() as u64);
-                    Ok(Some((piece, (blob, bytes, missing))))
+                    Ok(Some((piece, (bytes, missing))))
                 }
-                None if missing > 0 => Err(blob.cut_off(missing)),
+                None if missing > 0 => Err(cut_off(&digest, extent, missing)),
                 None => Ok(None),
             }
         })
         .boxed()
     }
+}
 
-    fn cut_off(&self, missing: u64) -> orlop_backend::Error {
-        let (digest, extent) = (&self.descriptor.digest, self.extent);
-        let message = format!("extent {extent} of blob {digest} ends {missing} bytes too early");
-        orlop_backend::Error::new(orlop_backend::ErrorKind::Corrupt, message)
-    }
+fn cut_off(digest: &Digest, extent: ExtentId, missing: u64) -> orlop_backend::Error {
+    let message = format!("extent {extent} of blob {digest} ends {missing} bytes too early");
+    orlop_backend::Error::new(orlop_backend::ErrorKind::Corrupt, message)
 }

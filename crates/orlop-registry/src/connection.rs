@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Limits;
 use crate::sendfile::{Content, Parts, Socket, TakesFiles};
-use crate::traffic::{Counted, Traffic};
+use crate::traffic::Traffic;
 
 /// How connections are served.
 #[derive(Clone, Debug)]
@@ -62,9 +62,8 @@ impl Protocol {
                 }
             }
         });
-        let stream = Socket::new(stream, parts);
-        let stream = TokioIo::new(Counted { stream, traffic: traffic.clone() });
-        let mut connection = pin!(self.http.serve_connection(stream, service));
+        let socket = TokioIo::new(Socket::new(stream, parts, traffic.clone()));
+        let mut connection = pin!(self.http.serve_connection(socket, service));
         tokio::select! {
             ended = &mut connection => return log(ended),
             reason = traffic.overdue() => tracing::debug!(reason, "a connection is cut off"),

@@ -12,7 +12,7 @@ use super::kernel;
 use super::piece::{PIECE_BYTES, Piece};
 
 /// What is left to send of a part of a file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Part {
     file: Arc<File>,
     at: u64,

@@ -1,7 +1,8 @@
-//! A socket that sends files.
+//! A socket that sends files, and counts what is written.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -11,6 +12,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::kernel;
 use super::part::{Part, Parts};
 use super::piece::is_place_holder;
+use crate::traffic::Traffic;
 
 /// A socket that sends the next part where it is given the place holder to write.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(crate) struct Socket {
     stream: TcpStream,
     parts: Parts,
     sending: Sending,
+    traffic: Arc<Traffic>,
 }
 
 #[derive(Debug)]
@@ -29,8 +32,8 @@ enum Sending {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, parts: Parts) -> Self {
-        Self { stream, parts, sending: Sending::Nothing }
+    pub(crate) fn new(stream: TcpStream, parts: Parts, traffic: Arc<Traffic>) -> Self {
+        Self { stream, parts, sending: Sending::Nothing, traffic }
     }
 
     /// Writes what comes before a part.
@@ -116,10 +119,12 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if is_place_holder(bytes) {
-            return self.poll_send_part(context, bytes.len());
-        }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = if is_place_holder(bytes) {
+            self.poll_send_part(context, bytes.len())
+        } else {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        };
+        self.traffic.count(written)
     }
 
     fn poll_write_vectored(
@@ -127,11 +132,12 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match slices.iter().position(|slice| is_place_holder(slice)) {
+        let written = match slices.iter().position(|slice| is_place_holder(slice)) {
             None => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
             Some(0) => self.poll_send_part(context, slices[0].len()),
             Some(_) => self.poll_send_before(context, &slices[0]),
-        }
+        };
+        self.traffic.count(written)
     }
 
     fn is_write_vectored(&self) -> bool {

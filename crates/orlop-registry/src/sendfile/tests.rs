@@ -10,13 +10,16 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::piece::{PIECE_BYTES, Piece};
 use super::{Parts, Socket};
+use crate::Limits;
+use crate::traffic::Traffic;
 
 async fn connected(parts: &Parts) -> (Socket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let client = TcpStream::connect(address).await.expect("a connection");
     let (stream, _) = listener.accept().await.expect("the other end");
-    (Socket::new(stream, parts.clone()), client)
+    let traffic = Traffic::new(Limits::default());
+    (Socket::new(stream, parts.clone(), traffic), client)
 }
 
 fn file(bytes: &[u8]) -> Arc<File> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use orlop_backend::{
     Entry, Expected, Key, Prefix, Record, Records, Removal, Result, Swap, Version,
@@ -46,33 +47,15 @@ impl Records for MortalRecords {
     }
 
     async fn mark(&self, keys: &[Key]) -> Result<()> {
-        match self.life.act(format!("mark {keys:?}"), parts_of(keys.len())).await {
-            None => self.inner.mark(keys).await,
-            Some(part) => {
-                self.inner.mark(part_of(keys, part)).await?;
-                self.life.gone().await
-            }
-        }
+        self.change("mark", keys, |records, keys| records.mark(keys)).await
     }
 
     async fn clear(&self, keys: &[Key]) -> Result<()> {
-        match self.life.act(format!("clear {keys:?}"), parts_of(keys.len())).await {
-            None => self.inner.clear(keys).await,
-            Some(part) => {
-                self.inner.clear(part_of(keys, part)).await?;
-                self.life.gone().await
-            }
-        }
+        self.change("clear", keys, |records, keys| records.clear(keys)).await
     }
 
     async fn forget(&self, keys: &[Key]) -> Result<()> {
-        match self.life.act(format!("forget {keys:?}"), parts_of(keys.len())).await {
-            None => self.inner.forget(keys).await,
-            Some(part) => {
-                self.inner.forget(part_of(keys, part)).await?;
-                self.life.gone().await
-            }
-        }
+        self.change("forget", keys, |records, keys| records.forget(keys)).await
     }
 
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
@@ -91,5 +74,21 @@ impl Records for MortalRecords {
             self.inner.walk(&prefix)
         };
         stream::once(walk).flatten().boxed()
+    }
+}
+
+/// A change of some keys.
+type Change = for<'c> fn(&'c dyn Records, &'c [Key]) -> BoxFuture<'c, Result<()>>;
+
+impl MortalRecords {
+    /// Makes a change; or a part of it, and dies.
+    async fn change(&self, verb: &str, keys: &[Key], change: Change) -> Result<()> {
+        match self.life.act(format!("{verb} {keys:?}"), parts_of(keys.len())).await {
+            None => change(&*self.inner, keys).await,
+            Some(part) => {
+                change(&*self.inner, part_of(keys, part)).await?;
+                self.life.gone().await
+            }
+        }
     }
 }
