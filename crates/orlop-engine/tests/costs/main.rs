@@ -1,5 +1,6 @@
 //! What the engine takes on files: system calls, bytes that are read and written, and memory. These
-//! are counts, which no noise touches, and each is a bound that may be lowered.
+//! are counts, which a slow machine does not touch, and each is a bound that may be lowered. What
+//! chance and threads decide, a bound has room for: it was run some hundred times, with a load.
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 

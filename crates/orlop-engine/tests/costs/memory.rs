@@ -46,14 +46,15 @@ async fn a_large_blob_passes_through_memory_that_is_used_again() {
             push(&repository, &long).await;
         })
         .await;
-        // A batch is gathered, one is written and hashed, and one has just been.
-        assert!(of_short <= 3 * (2 * MIB) + MIB, "{of_short} bytes for 16 MiB");
-        assert!(of_long <= 3 * (4 * MIB) + MIB, "{of_long} bytes for 80 MiB");
+        // A batch is gathered, one is written and hashed, and one has just been; and batches grow
+        // from 1 MiB to 2 and to 4. How many of a size there are at once is up to the threads.
+        assert!(of_short <= 3 * (1 + 2) * MIB + MIB, "{of_short} bytes for 16 MiB");
+        assert!(of_long <= 3 * (1 + 2 + 4) * MIB + MIB, "{of_long} bytes for 80 MiB");
         assert!(times <= 80 * TIMES_FOR_A_MIB, "{times} times for 80 MiB");
 
         let digest = Digest::of(Algorithm::Sha256, &long);
         let (times, bytes) = asked(pull(&repository, &digest)).await;
-        assert!(bytes <= 2 * MIB, "{bytes} bytes to pull 80 MiB");
+        assert!(bytes <= 4 * MIB, "{bytes} bytes to pull 80 MiB");
         assert!(times <= 80 * TIMES_FOR_A_MIB, "{times} times to pull 80 MiB");
     }
 }
