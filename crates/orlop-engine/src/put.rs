@@ -1,15 +1,17 @@
 //! Pushing manifests.
 
-use orlop_backend::{Key, RandomId, Swap};
-use orlop_oci::{Descriptor, Digest, Manifest};
+use std::iter::once;
+
+use orlop_backend::{Changed, Key, RandomId};
+use orlop_oci::{Descriptor, Manifest};
 
 use crate::lease::Reliance;
 use crate::references::edge_keys;
 use crate::repository::{ATTEMPTS, Repository, contended};
 use crate::state::{ManifestState, Targets};
-use crate::store::Stored;
+use crate::store::{Stored, swapping};
 use crate::tag::NewTag;
-use crate::{Condition, Error, ErrorKind, PutManifest, Result, layout};
+use crate::{Error, ErrorKind, PutManifest, Result, layout};
 
 impl Repository {
     /// Stores a manifest and sets tags on it. When this returns, the manifest, its edges and the
@@ -50,7 +52,8 @@ impl Repository {
                 continue; // somebody pushed or deleted it at this moment
             };
             if !tags.is_empty() {
-                match self.set_all(tags, digest, pushed.incarnation, put.condition).await {
+                let Pushed { incarnation, tags: done, .. } = pushed;
+                match self.set_all(tags, done, digest, incarnation, put.condition).await {
                     Ok(()) => pushed.resolved.extend(pushed.candidate),
                     // It was deleted before it was tagged: nobody was told that it was there.
                     Err(error) if error.kind() == ErrorKind::ManifestUnknown => continue,
@@ -61,19 +64,6 @@ impl Repository {
             return Ok(manifest.descriptor());
         }
         Err(contended(format_args!("manifest {digest} of {}", self.name)))
-    }
-
-    async fn set_all(
-        &self,
-        tags: Vec<NewTag>,
-        digest: &Digest,
-        manifest: RandomId,
-        condition: Condition,
-    ) -> Result<()> {
-        for tag in tags {
-            self.set(tag, digest, manifest, condition).await?;
-        }
-        Ok(())
     }
 
     /// Makes the manifest live; `None` if it has to be tried again.
@@ -93,8 +83,8 @@ impl Repository {
             // without a tag relies on what it was told, as one that finds a blob.
             let reliance = if tags.is_empty() { Reliance::Lease } else { Reliance::Edge };
             if self.live_manifest(digest, reliance).await? == Some(live) {
-                let (candidate, resolved) = (None, Vec::new());
-                return Ok(Some(Pushed { incarnation: live, candidate, resolved }));
+                let (tags, candidate, resolved) = (0, None, Vec::new());
+                return Ok(Some(Pushed { incarnation: live, tags, candidate, resolved }));
             }
             store.clear(&tag_edges).await?; // no tag was tried with them
             return Ok(None);
@@ -136,11 +126,14 @@ impl Repository {
         };
         let key = layout::manifest(&self.name, digest)?;
         let state = state.pushed(incarnation, manifest.descriptor(), manifest.bytes().clone());
+        let steps = once(swapping(&key, version.as_ref(), &state))
+            .chain(self.first_tags(digest, incarnation, tags))
+            .collect::<Result<_>>()?;
         // The one attempt of this incarnation. If it fails with an error, it may still happen,
         // so its edges stay for a collector to judge.
-        match store.swap(&key, version.as_ref(), &state).await? {
-            Swap::Stored(_) => {}
-            Swap::Conflict => {
+        let tags = match store.change_all(steps).await? {
+            Changed::All(versions) => versions.len() - 1,
+            Changed::Conflict { at: 0 } => {
                 // Another one's, or the echo of our own: only if it is not ours are the edges dead.
                 let now = store.get::<ManifestState>(&key).await?;
                 if now.and_then(|now| now.state.live()) != Some(incarnation) {
@@ -148,9 +141,11 @@ impl Repository {
                     store.clear(&edges).await?;
                     return Ok(None);
                 }
+                0
             }
-        }
-        Ok(Some(Pushed { incarnation, candidate: Some(candidate), resolved }))
+            Changed::Conflict { at } => at - 1,
+        };
+        Ok(Some(Pushed { incarnation, tags, candidate: Some(candidate), resolved }))
     }
 
     fn check_size(&self, manifest: &Manifest) -> Result<()> {
@@ -176,6 +171,8 @@ impl Repository {
 #[derive(Debug)]
 struct Pushed {
     incarnation: RandomId,
+    /// How many of its tags, from the first, are set already.
+    tags: usize,
     /// Says that it may be without a tag.
     candidate: Option<Key>,
     /// The sessions of its blobs, which told a collector of blobs that nothing refers to.

@@ -1,14 +1,15 @@
 //! Tags: names on manifests, changed by compare-and-swap.
 
+use std::collections::BTreeSet;
 use std::iter::once;
 
 use futures::{StreamExt, TryStreamExt};
-use orlop_backend::{Changed, Key, RandomId, Removal};
+use orlop_backend::{Change, Changed, Key, RandomId, Removal};
 use orlop_oci::{Digest, Tag};
 
 use crate::lease::Reliance;
 use crate::repository::{ATTEMPTS, Repository, contended};
-use crate::state::{TagState, Text};
+use crate::state::TagState;
 use crate::store::{Stored, swapping};
 use crate::{Condition, Error, ErrorKind, Page, Result, layout};
 
@@ -63,9 +64,7 @@ impl Repository {
                 self.store().clear(&edges).await?; // the tag was not tried
                 continue;
             }
-            for tag in tags {
-                self.set(tag, digest, manifest, condition).await?;
-            }
+            self.set_all(tags, 0, digest, manifest, condition).await?;
             return Ok(true);
         }
         Err(contended(format_args!("manifest {digest} of {}", self.name)))
@@ -98,11 +97,11 @@ impl Repository {
         Err(contended(format_args!("tag {tag} of {}", self.name)))
     }
 
-    /// Reads each tag and gives it an incarnation, if `condition` holds. To be called before the
-    /// manifest is looked at; a call that cannot succeed stores nothing.
+    /// Reads each tag, once, and gives it an incarnation, if `condition` holds. To be called before
+    /// the manifest is looked at; a call that cannot succeed stores nothing.
     pub(crate) async fn new_tags(&self, tags: &[Tag], condition: Condition) -> Result<Vec<NewTag>> {
-        let mut new = Vec::with_capacity(tags.len());
-        for tag in tags {
+        let (mut new, mut seen) = (Vec::with_capacity(tags.len()), BTreeSet::new());
+        for tag in tags.iter().filter(|tag| seen.insert(*tag)) {
             let found = self.store().get::<TagState>(&layout::tag(&self.name, tag)?).await?;
             self.check(tag, found.as_ref(), condition).await?;
             new.push(NewTag { tag: tag.clone(), incarnation: self.store().random_id()?, found });
@@ -126,8 +125,47 @@ impl Repository {
         layout::tag_edge(&self.name, &set.digest, set.manifest.0, tag, set.incarnation.0)
     }
 
-    /// Sets a tag whose edge is marked, on a manifest that was seen alive after that.
-    pub(crate) async fn set(
+    /// Sets those of the tags that are new, up to the first that is on something: by steps that are
+    /// made right after the manifest's own, so that all wait for one flush. Then
+    /// [`Repository::set_all`].
+    ///
+    /// **Not a tag that is on something**: each of the steps of somebody who died may be made late,
+    /// or be out of date by then. If only the manifest's is, then the tag leads nowhere, and what it
+    /// was on before would have lost it.
+    pub(crate) fn first_tags(
+        &self,
+        digest: &Digest,
+        manifest: RandomId,
+        tags: &[NewTag],
+    ) -> impl Iterator<Item = Result<Change>> {
+        let new = tags.iter().take_while(|new| new.found.is_none());
+        new.map(move |NewTag { tag, incarnation, .. }| {
+            let state = TagState::on(digest, manifest, *incarnation);
+            swapping(&layout::tag(&self.name, tag)?, None, &state)
+        })
+    }
+
+    /// Sets tags whose edges are marked, on a manifest that was seen alive after that; the first
+    /// `done` of them were set together with it.
+    pub(crate) async fn set_all(
+        &self,
+        tags: Vec<NewTag>,
+        done: usize,
+        digest: &Digest,
+        manifest: RandomId,
+        condition: Condition,
+    ) -> Result<()> {
+        for (at, new) in tags.into_iter().enumerate() {
+            if at < done {
+                self.settle(&new.tag, digest, manifest, None).await?;
+            } else {
+                self.set(new, digest, manifest, condition).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn set(
         &self,
         new: NewTag,
         digest: &Digest,
@@ -145,11 +183,7 @@ impl Repository {
                 // By somebody whose edge a collector may have missed, so it is looked at again.
                 return self.settle(&tag, digest, manifest, None).await;
             }
-            let next = TagState {
-                digest: *digest,
-                manifest: Text(manifest),
-                incarnation: Text(incarnation),
-            };
+            let next = TagState::on(digest, manifest, incarnation);
             // The one attempt of this incarnation; after an error it may still happen.
             let attempt = vec![swapping(&key, found.as_ref().map(|found| &found.version), &next)?];
             let (candidate, changed) = match displaced.filter(|old| old.digest != *digest) {

@@ -21,6 +21,11 @@ pub(crate) struct TagState {
 json_state!(TagState);
 
 impl TagState {
+    /// A life of a tag on a life of a manifest.
+    pub(crate) fn on(digest: &Digest, manifest: RandomId, incarnation: RandomId) -> Self {
+        Self { digest: *digest, manifest: Text(manifest), incarnation: Text(incarnation) }
+    }
+
     pub(crate) fn is_on(&self, digest: &Digest, manifest: RandomId) -> bool {
         self.digest == *digest && self.manifest.0 == manifest
     }

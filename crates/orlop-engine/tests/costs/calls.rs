@@ -98,17 +98,17 @@ async fn a_manifest_with_a_tag_is_three_files_and_three_names() {
         &found,
         &[
             ("open", 8),
-            ("lock", 16),
+            ("lock", 15),
             ("metadata", 10),
-            ("read", 18),
+            ("read", 16),
             ("create", 6), // that of an edge once more, when its directory is there
-            ("write", 13),
-            ("sync", 3),
+            ("write", 12),
+            ("sync", 2),
             ("rename", 3),
             ("remove", 2),
             ("create_dir", 5), // one more where the candidate's shard had nobody yet
             ("bytes read", 6000),
-            ("bytes written", 14_000),
+            ("bytes written", 10_000),
         ],
     );
 }

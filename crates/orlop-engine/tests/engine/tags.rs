@@ -1,10 +1,11 @@
 //! Tags: compare-and-swap, several at once, races.
 
 use orlop_engine::{Condition, ErrorKind, PutManifest};
+use orlop_fs::FsOptions;
 use orlop_oci::Tag;
 
 use crate::fixture::{
-    image_of, index_of, kind, new_registry, pulls, push_blob, push_image, repository, sha256,
+    image_of, index_of, kind, new_registry, open, pulls, push_blob, push_image, repository, sha256,
     tagged,
 };
 
@@ -62,25 +63,54 @@ async fn a_deleted_tag_leaves_its_manifest() {
     assert!(a.exists().await.unwrap());
 }
 
-#[tokio::test]
+/// On files, whose changes go on at once.
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_that_create_a_tag_one_wins() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = orlop_fs::open(directory.path(), &FsOptions::default()).unwrap();
+    for registry in [new_registry().await, open(files).await] {
+        let a = repository(&registry, "a");
+        for round in 0..10 {
+            let [new, shared] = [0, 1].map(|n| format!("{n}-{round}"));
+            let push = |n: u32| {
+                let (a, own) = (a.clone(), format!("{new}-{n}"));
+                let tags = tagged(&[&own, &shared]);
+                tokio::spawn(async move {
+                    let image = index_of(&[], &own);
+                    let put = PutManifest { condition: Condition::Absent, ..tags };
+                    let pushed = a.put_manifest(&image, &put).await;
+                    if pushed.is_ok() {
+                        assert_eq!(pulls(&a, &own).await.as_ref(), Some(image.digest()));
+                    }
+                    pushed.map(|descriptor| descriptor.digest)
+                })
+            };
+            let tasks: Vec<_> = (0..8).map(push).collect();
+            let mut winners = Vec::new();
+            for task in tasks {
+                match task.await.unwrap() {
+                    Ok(digest) => winners.push(digest),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Precondition, "{error}"),
+                }
+            }
+            assert_eq!(winners, [pulls(&a, &shared).await.unwrap()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_tags_and_others_are_set_with_one_push() {
     let registry = new_registry().await;
     let a = repository(&registry, "a");
-    let tasks: Vec<_> = (0..16)
-        .map(|n| {
-            let a = a.clone();
-            tokio::spawn(async move {
-                let image = index_of(&[], &n.to_string());
-                let put = PutManifest { condition: Condition::Absent, ..tagged(&["latest"]) };
-                a.put_manifest(&image, &put).await.ok().map(|descriptor| descriptor.digest)
-            })
-        })
-        .collect();
-    let mut winners = Vec::new();
-    for task in tasks {
-        winners.extend(task.await.unwrap());
+    let first = push_image(&a, "1", &["on", "other"]).await.digest;
+    let second = push_image(&a, "2", &["new", "new", "on", "newer", "on"]).await.digest;
+    for tag in ["new", "on", "newer"] {
+        assert_eq!(pulls(&a, tag).await, Some(second), "{tag}");
     }
-    assert_eq!(winners, [pulls(&a, "latest").await.unwrap()]);
+    assert_eq!(pulls(&a, "other").await, Some(first));
+    assert_eq!(a.tags(None, 10).await.unwrap().items.len(), 4);
+    a.delete_manifest(&second).await.unwrap();
+    assert_eq!(a.tags(None, 10).await.unwrap().items, ["other".parse().unwrap()]);
 }
 
 #[tokio::test]
