@@ -7,6 +7,7 @@ mod crash_points;
 mod dead_writers;
 mod flushes;
 mod journals;
+mod late_tags;
 mod laws;
 mod missing_syncs;
 mod operations;
