@@ -94,6 +94,11 @@ pub(crate) async fn reading<T: Send + 'static>(
     }
 }
 
+/// What work fails with that must not wait and would have to.
+pub(crate) fn would_wait() -> io::Error {
+    io::ErrorKind::WouldBlock.into()
+}
+
 fn is_would_wait(error: &Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::WouldBlock)

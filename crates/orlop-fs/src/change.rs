@@ -1,4 +1,9 @@
 //! Changes of records and markers: first in the journal, then in their places.
+//!
+//! What is new is made under its name at once: most files are, and one that is made elsewhere and
+//! renamed costs a third more, and all who rename wait for each other. So somebody may find a record
+//! that is not whole yet; it is whole when its key's lock is free, or its maker died
+//! ([`crate::journal`]), or a medium has damaged it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -52,12 +57,12 @@ impl Volume {
     /// made, now or late: whoever must know reads again.
     pub(crate) fn make(&self, locks: KeyLocks, changes: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
-        // Contents before the epoch: one that is over has synced what may get its name later.
-        let contents = self.prepare(changes)?;
+        // Before the epoch: one that is over has synced what may get its name later.
+        let replacements = self.prepare(changes)?;
         let made = self.announce(changes).and_then(|announced| {
             let epoch = journal.enter(self)?;
             journal.append(self, &self.entries(journal, &epoch, changes)?)?;
-            let applied = self.apply_all(changes, &contents);
+            let applied = self.apply_all(changes, &replacements);
             if applied.is_err() {
                 self.take_back(journal, &epoch, changes);
             }
@@ -65,9 +70,7 @@ impl Volume {
             applied
         });
         if made.is_err() {
-            for tmp in contents.iter().flatten() {
-                let _ = self.disk.remove_file(tmp); // unless it has its name already
-            }
+            self.discard(&replacements);
         }
         drop(locks);
         journal.checkpoint_if_due(self);
@@ -103,27 +106,28 @@ impl Volume {
         if is_there {
             return Ok(());
         }
-        let contents = self.prepare(&change)?;
-        self.apply_all(&change, &contents)
+        self.apply_all(&change, &[None])
     }
 
-    /// Writes what records will hold, to be given their names.
+    /// Writes what will take the place of records.
     fn prepare(&self, changes: &[Change<'_>]) -> Result<Vec<Option<PathBuf>>> {
-        let mut contents: Vec<Option<PathBuf>> = Vec::with_capacity(changes.len());
+        let mut replacements: Vec<Option<PathBuf>> = Vec::with_capacity(changes.len());
         for change in changes {
             let prepared = match &change.becomes {
-                Becomes::New(content) | Becomes::Other(content) => {
+                Becomes::Other(content) => {
                     self.write_tmp(|file| file.write_all_at(content, 0)).map(Some)
                 }
-                Becomes::Marked | Becomes::Gone => Ok(None),
+                Becomes::New(_) | Becomes::Marked | Becomes::Gone => Ok(None),
             };
-            contents.push(prepared.inspect_err(|_| {
-                for tmp in contents.iter().flatten() {
-                    let _ = self.disk.remove_file(tmp);
-                }
-            })?);
+            replacements.push(prepared.inspect_err(|_| self.discard(&replacements))?);
         }
-        Ok(contents)
+        Ok(replacements)
+    }
+
+    fn discard(&self, replacements: &[Option<PathBuf>]) {
+        for tmp in replacements.iter().flatten() {
+            let _ = self.disk.remove_file(tmp); // unless it has its name already
+        }
     }
 
     /// Before names are made that may be new; until they are, the locks are held.
@@ -150,9 +154,9 @@ impl Volume {
         changes.iter().map(entry).collect()
     }
 
-    fn apply_all(&self, changes: &[Change<'_>], contents: &[Option<PathBuf>]) -> Result<()> {
-        for (change, content) in changes.iter().zip(contents) {
-            self.apply(change, content.as_deref())?;
+    fn apply_all(&self, changes: &[Change<'_>], replacements: &[Option<PathBuf>]) -> Result<()> {
+        for (change, replacement) in changes.iter().zip(replacements) {
+            self.apply(change, replacement.as_deref())?;
         }
         for change in changes.iter().filter(|change| matches!(change.becomes, Becomes::Gone)) {
             self.remove_empty_dirs(parent(&self.layout.record(change.key)));
@@ -160,21 +164,39 @@ impl Volume {
         Ok(())
     }
 
-    fn apply(&self, change: &Change<'_>, content: Option<&Path>) -> Result<()> {
+    fn apply(&self, change: &Change<'_>, replacement: Option<&Path>) -> Result<()> {
         let path = self.layout.record(change.key);
-        match (&change.becomes, content) {
+        match (&change.becomes, replacement) {
             (Becomes::Gone, _) => found(self.disk.remove_file(&path))
                 .map(drop)
                 .map_err(|error| failed("delete", &path, error)),
-            (Becomes::Other(_), Some(content)) => {
-                self.make_name(&path, || self.disk.replace(content, &path))
+            (Becomes::Other(_), Some(tmp)) => {
+                self.make_name(&path, || self.disk.replace(tmp, &path))
             }
-            (_, Some(content)) => self.make_name(&path, || self.disk.rename(content, &path)),
-            (_, None) => self.make_name(&path, || match self.disk.create(&path) {
+            (Becomes::New(content) | Becomes::Other(content), _) => {
+                self.make_record(&path, content)
+            }
+            (Becomes::Marked, _) => self.make_name(&path, || match self.disk.create(&path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
                 _ => Ok(()),
             }),
         }
+    }
+
+    /// Makes a record's file, or puts one in the place of what cannot be read.
+    fn make_record(&self, path: &Path, content: &[u8]) -> Result<()> {
+        let made = self.make_name(path, || match self.disk.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            created => created.map(Some),
+        })?;
+        let Some(file) = made else {
+            let tmp = self.write_tmp(|file| file.write_all_at(content, 0))?;
+            return self.rename(&tmp, path);
+        };
+        file.write_all_at(content, 0).map_err(|error| {
+            let _ = self.disk.remove_file(path); // or it is damaged
+            failed("write", path, error)
+        })
     }
 
     /// The journal says what could not be made, and a later opening would make it, though its caller

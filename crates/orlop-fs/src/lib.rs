@@ -6,7 +6,7 @@
 //! extents/<2 characters>/<id>    the bytes of a blob; <id>.part until it is sealed
 //! journal/                       what makes changes of records durable, for each process
 //! locks/                         files that processes lock; the kernel frees them
-//! tmp/                           files that were never finished
+//! tmp/                           files that are not finished, or never were
 //! ```
 //!
 //! What is promised, and on what it rests:
@@ -14,7 +14,8 @@
 //! * Whatever a call acknowledged survives a power cut. A change of records is synced in the
 //!   process's journal before anybody sees it, with all others that are made at the moment; of an
 //!   extent its contents, the directory that names it, and those above are synced.
-//! * Nothing is ever rewritten in place. A record is replaced by renaming a finished file over it.
+//! * Nothing is ever rewritten in place. A record is replaced by renaming a finished file over it. One
+//!   that is new is made under its name: who reads it before it is whole waits until it is.
 //! * Any number of processes may share a directory. They exclude each other with `flock`, which
 //!   ends with the process, so nothing is left to be cleaned up after a `kill -9`.
 //! * After a sync that failed, nothing is written any more until the store is opened anew: the

@@ -2,15 +2,18 @@
 //!
 //! `flock` on empty files, sharded by a hash. The kernel frees them when a process ends, so a
 //! `kill -9` leaves none behind; a process that is stopped while it holds one delays the others
-//! of its shard, and breaks nothing. Order: the keys' locks first, in the order of their shards,
+//! who change something of its shard, and who read just what it is making; it breaks nothing. Order: the keys' locks first, in the order of their shards,
 //! then those of the names in directories, then the epoch's.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use orlop_backend::{Key, Result};
+use orlop_backend::{Error, ErrorKind, Key, Result};
 
-use crate::disk::{DiskFile, LockMode};
+use crate::disk::{Disk, DiskFile, LockMode};
 use crate::volume::{Volume, failed};
 
 /// Held until it is dropped.
@@ -35,6 +38,23 @@ impl Volume {
         Ok(KeyLocks { _locks: shards.into_iter().map(lock).collect::<Result<_>>()? })
     }
 
+    /// The same for one record, by who only wants to read it: `None` where nobody can lock, since
+    /// nobody can change anything there either. Fails if somebody has it who does not go on.
+    pub(crate) fn lock_to_read(&self, key: &Key) -> Result<Option<KeyLocks>> {
+        let path = self.shard('k', key_shard(key));
+        let file = match open_shared(&*self.disk, &path) {
+            Err(error) if is_refused(&error) => return Ok(None),
+            opened => opened.map_err(|error| failed("lock", &path, error))?,
+        };
+        if !try_lock_for(&*file, READ_ATTEMPTS).map_err(|error| failed("lock", &path, error))? {
+            let message = format!(
+                "record {key} is being made by a process that does not go on; let it, or end it"
+            );
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
+        Ok(Some(KeyLocks { _locks: vec![Lock { _file: file }] }))
+    }
+
     /// Guards which names a directory has: shared by who adds a name, exclusive for who puts the
     /// names in order.
     pub(crate) fn lock_dir(&self, dir: &Path, mode: LockMode) -> Result<Lock> {
@@ -54,6 +74,29 @@ impl Volume {
     }
 }
 
+/// Opens a file that processes share, which is made if need be.
+pub(crate) fn open_shared(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    match disk.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(path),
+        created => created,
+    }
+}
+
+/// Locks a file, but does not wait for longer than it takes those who go on.
+pub(crate) fn try_lock_for(file: &dyn DiskFile, attempts: u32) -> io::Result<bool> {
+    for _ in 0..attempts {
+        if file.try_lock()? {
+            return Ok(true);
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(false)
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
 /// Which lock a key has, and which number counts its changes.
 pub(crate) fn key_shard(key: &Key) -> u64 {
     fnv1a(key.as_str().as_bytes()) % SHARDS
@@ -67,3 +110,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 pub(crate) const SHARDS: u64 = 1024;
+
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A lock is held for as long as a flush takes, on a disk that is busy.
+const READ_ATTEMPTS: u32 = 1000;

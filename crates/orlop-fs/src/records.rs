@@ -10,11 +10,11 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use orlop_backend::{
-    Change as Request, Changed, Entry, Expected, Key, Prefix, RandomId, Record, Records, Removal,
-    Result, Swap, Version, envelope,
+    Change as Request, Changed, Entry, ErrorKind, Expected, Key, Prefix, RandomId, Record, Records,
+    Removal, Result, Swap, Version, envelope,
 };
 
-use crate::blocking::{Wait, blocking, reading, waiting};
+use crate::blocking::{Wait, blocking, reading, waiting, would_wait};
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
@@ -134,7 +134,36 @@ struct Walk {
 }
 
 impl Volume {
-    fn read_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
+    /// A record that is not whole may be in the making, so it is read again when nobody makes it.
+    pub(crate) fn read_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
+        match self.read_whole_record(key, wait) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => match wait {
+                Wait::Never => Err(failed("read", &self.layout.record(key), would_wait())),
+                Wait::Long => match self.lock_to_read(key)? {
+                    Some(_locks) => self.read_locked(key),
+                    None => Err(error),
+                },
+            },
+            read => read,
+        }
+    }
+
+    /// The same for who has the key's lock: if it is not whole now, then its maker died, or it is
+    /// damaged.
+    fn read_locked(&self, key: &Key) -> Result<Option<Record>> {
+        match self.read_whole_record(key, Wait::Long) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                if self.mend(key)? {
+                    self.read_whole_record(key, Wait::Long)
+                } else {
+                    Err(error)
+                }
+            }
+            read => read,
+        }
+    }
+
+    fn read_whole_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
         let Some((stored, modified)) = self.read_raw(key, wait)? else {
             return Ok(None);
         };
@@ -194,7 +223,7 @@ impl Volume {
         let Request::Swap { key, expected, value } = request else {
             return Ok(Some((Becomes::Marked, None)));
         };
-        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
+        let current = self.read_locked(key)?.map(|record| record.version);
         if current != *expected {
             return Ok(None);
         }
@@ -207,7 +236,7 @@ impl Volume {
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
         let locks = self.lock_keys(std::slice::from_ref(key))?;
-        let current = self.read_record(key, Wait::Long)?.map(|record| record.version);
+        let current = self.read_locked(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
@@ -289,7 +318,7 @@ fn version(revision: RandomId) -> Version {
 }
 
 pub(crate) fn read_whole(file: &dyn DiskFile, len: u64, wait: Wait) -> io::Result<Bytes> {
-    // Files are never changed in place, so the length that was read is the length that is.
+    // One that grows meanwhile is not whole yet, and is read again.
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let mut filled = 0;
     while filled < bytes.len() {

@@ -10,16 +10,13 @@
 //! more to say that an older one of the same key, in a journal that nobody has written to for
 //! hours, is out of date.
 
-use std::io;
-use std::path::Path;
-use std::thread;
-use std::time::Duration;
-
 use orlop_backend::{Error, ErrorKind, Key, Result};
 
+use super::mending::finish_for_the_dead;
+use super::recovery::look;
 use super::{Journal, Stamp};
-use crate::disk::{Disk, DiskFile, LockMode};
-use crate::locks::{Lock, SHARDS, key_shard};
+use crate::disk::{DiskFile, LockMode};
+use crate::locks::{Lock, SHARDS, key_shard, open_shared, try_lock_for};
 use crate::volume::{Volume, failed, found};
 
 /// A change is being made in this epoch, which is not over before this is dropped.
@@ -84,7 +81,7 @@ impl Journal {
 }
 
 /// Ends the present epoch; `false` if somebody is in it who does not go on, because he was stopped,
-/// or if somebody else is at it.
+/// if somebody else is at it, or if what the dead have left cannot be finished now.
 pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> {
     let path = volume.layout.checkpoint_lock();
     let lock = open_shared(&*volume.disk, &path).map_err(|error| failed("open", &path, error))?;
@@ -101,7 +98,14 @@ pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> 
     if !is_left(volume, last)? {
         return Ok(false);
     }
+    let Some(dead) = finish_for_the_dead(volume)? else {
+        return Ok(false);
+    };
     volume.sync_all()?;
+    // Who died within the epoch may have freed its lock a moment before that of his journal.
+    if look(volume)?.dead != dead {
+        return Ok(false);
+    }
     store_over(volume, last)?;
     Ok(true)
 }
@@ -111,21 +115,7 @@ fn is_left(volume: &Volume, number: u64) -> Result<bool> {
     let path = volume.layout.epoch_lock(number);
     let lock = |error| failed("lock", &path, error);
     let file = open_shared(&*volume.disk, &path).map_err(lock)?;
-    for _ in 0..LEAVE_ATTEMPTS {
-        if file.try_lock().map_err(lock)? {
-            return Ok(true);
-        }
-        thread::sleep(LEAVE_PAUSE);
-    }
-    Ok(false)
-}
-
-/// Opens a file that processes share, which is made if need be.
-pub(super) fn open_shared(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-    match disk.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(path),
-        created => created,
-    }
+    try_lock_for(&*file, LEAVE_ATTEMPTS).map_err(lock)
 }
 
 /// The last epoch that is over: no entry up to it counts.
@@ -183,4 +173,3 @@ const NUMBER_DIGITS_MAX: usize = 24;
 
 /// A change takes as long as a flush.
 const LEAVE_ATTEMPTS: u32 = 20;
-const LEAVE_PAUSE: Duration = Duration::from_millis(2);

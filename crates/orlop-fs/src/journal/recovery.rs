@@ -10,17 +10,16 @@ use orlop_backend::{Error, ErrorKind, Key, Result};
 
 use super::Journal;
 use super::batch::{Stamp, batches, entries};
-use super::checkpoint::{
-    checkpoint, open_numbers, open_shared, read_epoch, read_over, store_over, write_epoch,
-};
+use super::checkpoint::{checkpoint, open_numbers, read_epoch, read_over, store_over, write_epoch};
 use super::halves::Halves;
 use crate::blocking::Wait;
 use crate::disk::{DiskFile, LockMode};
+use crate::locks::open_shared;
 use crate::records::read_whole;
 use crate::volume::{Volume, failed, found};
 
 /// The last word on a key.
-type Last = (Stamp, Option<Vec<u8>>);
+pub(super) type Last = (Stamp, Option<Vec<u8>>);
 
 impl Journal {
     /// Opens a journal of this process's own. Costs what the journals of the dead hold, which does
@@ -29,14 +28,15 @@ impl Journal {
         let path = volume.layout.epoch();
         let epoch = open_shared(&*volume.disk, &path);
         let epoch = epoch.map_err(|error| failed("open", &path, error))?;
-        let (mut dead, mut is_alone) = look(volume)?;
+        let mut found = look(volume)?;
         // Nobody waits for who is stopped while he opens the store, unless he is recovering it.
         let mut recovering = None;
-        if is_alone {
+        if found.living.is_empty() {
             recovering = Some(volume.lock(&volume.layout.recovery_lock(), LockMode::Exclusive)?);
-            (dead, is_alone) = look(volume)?;
+            found = look(volume)?;
         }
-        let is_over = if is_alone {
+        let Journals { dead, living } = found;
+        let is_over = if living.is_empty() {
             recover(volume, &dead, &*epoch)?
         } else {
             dead.is_empty() || checkpoint(volume, &*epoch)?
@@ -56,8 +56,15 @@ impl Journal {
     }
 }
 
-/// The journals of the dead, and whether there are no others.
-fn look(volume: &Volume) -> Result<(Vec<String>, bool)> {
+/// The names of all journals.
+#[derive(Debug, Default)]
+pub(super) struct Journals {
+    pub(super) dead: Vec<String>,
+    pub(super) living: Vec<String>,
+}
+
+/// Finds all journals, and which of them are those of the dead.
+pub(super) fn look(volume: &Volume) -> Result<Journals> {
     let dir = volume.layout.journals();
     let read = |error| failed("read", &dir, error);
     let mut names = BTreeSet::new();
@@ -67,17 +74,17 @@ fn look(volume: &Volume) -> Result<(Vec<String>, bool)> {
             names.insert(name.to_owned());
         }
     }
-    let (mut dead, mut is_alone) = (Vec::new(), true);
+    let mut journals = Journals::default();
     for name in names {
         let path = volume.layout.journal(&name, 0);
         let lock = |error| failed("lock", &path, error);
         match found(volume.disk.open(&path)).map_err(lock)? {
             // Shared, so that nobody who looks at the same time takes it for a living one's.
-            Some(file) if !file.try_lock_shared().map_err(lock)? => is_alone = false,
-            _ => dead.push(name),
+            Some(file) if !file.try_lock_shared().map_err(lock)? => journals.living.push(name),
+            _ => journals.dead.push(name),
         }
     }
-    Ok((dead, is_alone))
+    Ok(journals)
 }
 
 /// Makes again what may not have come through, in whatever order it was made; whether the journals
@@ -86,8 +93,34 @@ fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<boo
     // Somebody may be ending an epoch who opened the store when one was alive who has died since.
     let _checkpoint = volume.lock(&volume.layout.checkpoint_lock(), LockMode::Exclusive)?;
     let over = read_over(volume)?;
+    let (last, newest) = last_words(volume, dead, over)?;
+    for (key, (_, content)) in &last {
+        volume.make_again(key, content.as_deref())?;
+    }
+    let mut is_over = true;
+    if !last.is_empty() {
+        volume.sync_all()?;
+        match store_over(volume, newest) {
+            // Then the next one makes it again; what comes in this epoch is later.
+            Err(error) if error.kind() == ErrorKind::Full => is_over = false,
+            stored => stored?,
+        }
+    }
+    // After a power cut it may be any number. One that is too great does no harm.
+    let present = Some(read_epoch(volume, epoch)?).filter(|present| *present < EPOCH_MAX);
+    write_epoch(volume, epoch, newest.max(present.unwrap_or_default()) + 1)?;
+    Ok(is_over)
+}
+
+/// The last word on each key that these journals say something of since the epoch that is over, and
+/// the newest epoch.
+pub(super) fn last_words(
+    volume: &Volume,
+    journals: &[String],
+    over: u64,
+) -> Result<(BTreeMap<Key, Last>, u64)> {
     let (mut last, mut newest) = (BTreeMap::new(), over);
-    for name in dead {
+    for name in journals {
         for number in [0, 1] {
             let half = read_half(volume, name, number)?;
             for entry in batches(&half).flat_map(entries) {
@@ -107,22 +140,7 @@ fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<boo
             }
         }
     }
-    for (key, (_, content)) in &last {
-        volume.make_again(key, content.as_deref())?;
-    }
-    let mut is_over = true;
-    if !last.is_empty() {
-        volume.sync_all()?;
-        match store_over(volume, newest) {
-            // Then the next one makes it again; what comes in this epoch is later.
-            Err(error) if error.kind() == ErrorKind::Full => is_over = false,
-            stored => stored?,
-        }
-    }
-    // After a power cut it may be any number. One that is too great does no harm.
-    let present = Some(read_epoch(volume, epoch)?).filter(|present| *present < EPOCH_MAX);
-    write_epoch(volume, epoch, newest.max(present.unwrap_or_default()) + 1)?;
-    Ok(is_over)
+    Ok((last, newest))
 }
 
 fn read_half(volume: &Volume, name: &str, number: usize) -> Result<Vec<u8>> {

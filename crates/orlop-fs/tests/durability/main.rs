@@ -1,8 +1,9 @@
 //! What is acknowledged is durable: a disk that keeps account of what was synced, and one whose
-//! syncs fail.
+//! syncs fail. And what is not whole yet is not read.
 
 mod disk;
 mod flushes;
+mod unfinished;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -15,4 +15,5 @@ mod pairs;
 mod place;
 mod power_cuts;
 mod stored;
+mod unfinished;
 mod view;
