@@ -134,8 +134,9 @@ impl Volume {
     fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Lock>> {
         let mut by_dir: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
         for change in changes.iter().filter(|change| change.may_be_new()) {
-            let path = self.layout.record(change.key);
-            by_dir.entry(parent(&path).to_owned()).or_default().push(change.key.name());
+            let mut path = self.layout.record(change.key);
+            path.pop();
+            by_dir.entry(path).or_default().push(change.key.name());
         }
         by_dir.into_iter().map(|(dir, names)| Names::new(self, dir).announce(names)).collect()
     }

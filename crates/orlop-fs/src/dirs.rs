@@ -108,7 +108,7 @@ impl Volume {
     /// names are one letter: there are few, and what comes and goes all the time lies there.
     fn is_removable(&self, dir: &Path) -> bool {
         let records = self.layout.records();
-        let is_below = dir.starts_with(&records) && dir != records && parent(dir) != records;
+        let is_below = dir.starts_with(records) && dir != records && parent(dir) != records;
         let is_letter = dir.file_name().is_some_and(|name| name.len() == 1);
         is_below && !(is_letter && parent(parent(dir)) == records)
     }

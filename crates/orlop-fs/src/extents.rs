@@ -159,9 +159,9 @@ impl Volume {
 
     fn extent_dirs(&self) -> Result<Vec<String>> {
         let root = self.layout.extents();
-        let read = |error| failed("read", &root, error);
+        let read = |error| failed("read", root, error);
         let mut dirs = Vec::new();
-        for entry in self.disk.read_dir(&root).map_err(read)? {
+        for entry in self.disk.read_dir(root).map_err(read)? {
             let entry = entry.map_err(read)?;
             if entry.is_dir {
                 dirs.push(entry.name);

@@ -8,11 +8,21 @@ use orlop_backend::{ExtentId, Key, Prefix};
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
+    records: PathBuf,
+    extents: PathBuf,
+    locks: PathBuf,
+    tmp: PathBuf,
 }
 
 impl Layout {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+            records: root.join("records"),
+            extents: root.join("extents"),
+            locks: root.join("locks"),
+            tmp: root.join("tmp"),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -20,19 +30,19 @@ impl Layout {
     }
 
     pub(crate) fn record(&self, key: &Key) -> PathBuf {
-        self.records().join(key.as_str())
+        below(&self.records, key.as_str())
     }
 
     pub(crate) fn record_dir(&self, prefix: &Prefix) -> PathBuf {
-        self.records().join(prefix.as_str())
+        below(&self.records, prefix.as_str())
     }
 
-    pub(crate) fn records(&self) -> PathBuf {
-        self.root.join("records")
+    pub(crate) fn records(&self) -> &Path {
+        &self.records
     }
 
-    pub(crate) fn extents(&self) -> PathBuf {
-        self.root.join("extents")
+    pub(crate) fn extents(&self) -> &Path {
+        &self.extents
     }
 
     /// Spread over 1024 directories by the first two characters, which are random.
@@ -54,32 +64,37 @@ impl Layout {
         self.open_names().join(id.to_string())
     }
 
-    pub(crate) fn locks(&self) -> PathBuf {
-        self.root.join("locks")
+    pub(crate) fn locks(&self) -> &Path {
+        &self.locks
+    }
+
+    /// One of the locks of a kind.
+    pub(crate) fn shard(&self, kind: char, shard: u64) -> PathBuf {
+        below(&self.locks, &format!("{kind}{shard:03x}"))
     }
 
     /// Held by who makes again what the journals of the dead say.
     pub(crate) fn recovery_lock(&self) -> PathBuf {
-        self.locks().join("recovery")
+        below(&self.locks, "recovery")
     }
 
     pub(crate) fn checkpoint_lock(&self) -> PathBuf {
-        self.locks().join("checkpoint")
+        below(&self.locks, "checkpoint")
     }
 
     /// Which epoch it is, as 8 bytes.
     pub(crate) fn epoch(&self) -> PathBuf {
-        self.locks().join("epoch")
+        below(&self.locks, "epoch")
     }
 
     /// How many changes there were of the keys of each lock, 8 bytes for each.
     pub(crate) fn numbers(&self) -> PathBuf {
-        self.locks().join("numbers")
+        below(&self.locks, "numbers")
     }
 
     /// Held by those who are in this epoch; one and the next have different ones.
     pub(crate) fn epoch_lock(&self, number: u64) -> PathBuf {
-        self.locks().join(format!("epoch-{}", number % 2))
+        below(&self.locks, if number.is_multiple_of(2) { "epoch-0" } else { "epoch-1" })
     }
 
     pub(crate) fn journals(&self) -> PathBuf {
@@ -96,8 +111,8 @@ impl Layout {
         self.journals().join("over")
     }
 
-    pub(crate) fn tmp(&self) -> PathBuf {
-        self.root.join("tmp")
+    pub(crate) fn tmp(&self) -> &Path {
+        &self.tmp
     }
 }
 
@@ -106,6 +121,17 @@ pub(crate) const OPEN_EXTENSION: &str = "part";
 
 /// The directory of a prefix that holds its ordered names. No key has a segment like it.
 pub(crate) const NAMES_DIR: &str = ".names";
+
+/// Where in it those are that came since they were ordered.
+pub(crate) const NEW_NAMES_DIR: &str = ".names/new";
+
+/// The path of what lies below a directory, in as many bytes as it has.
+pub(crate) fn below(dir: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
+    path.push(dir);
+    path.push(name);
+    path
+}
 
 /// The directory that an entry of [`NAMES_DIR`] lies in.
 pub(crate) fn parent(path: &Path) -> &Path {

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use orlop_backend::{Error, ErrorKind, Key, Result};
+use orlop_backend::{Error, ErrorKind, Key, RandomId, Result};
 
 use crate::disk::{Disk, DiskFile, LockMode};
 use crate::volume::{Volume, failed};
@@ -32,16 +32,19 @@ pub(crate) struct KeyLocks {
 
 impl Volume {
     /// Excludes every other change of these records.
-    pub(crate) fn lock_keys(&self, keys: &[Key]) -> Result<KeyLocks> {
-        let shards: BTreeSet<u64> = keys.iter().map(key_shard).collect();
-        let lock = |shard| self.lock(&self.shard('k', shard), LockMode::Exclusive);
+    pub(crate) fn lock_keys<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<KeyLocks> {
+        let shards: BTreeSet<u64> = keys.into_iter().map(key_shard).collect();
+        let lock = |shard| self.lock(&self.layout.shard('k', shard), LockMode::Exclusive);
         Ok(KeyLocks { _locks: shards.into_iter().map(lock).collect::<Result<_>>()? })
     }
 
     /// The same for one record, by who only wants to read it: `None` where nobody can lock, since
     /// nobody can change anything there either. Fails if somebody has it who does not go on.
     pub(crate) fn lock_to_read(&self, key: &Key) -> Result<Option<KeyLocks>> {
-        let path = self.shard('k', key_shard(key));
+        let path = self.layout.shard('k', key_shard(key));
         let file = match open_shared(&*self.disk, &path) {
             Err(error) if is_refused(&error) => return Ok(None),
             opened => opened.map_err(|error| failed("lock", &path, error))?,
@@ -61,16 +64,12 @@ impl Volume {
         // Processes may have come to the store by other paths: only the path within it counts.
         let inside = dir.strip_prefix(self.layout.root()).unwrap_or(dir);
         let shard = fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS;
-        self.lock(&self.shard('d', shard), mode)
+        self.lock(&self.layout.shard('d', shard), mode)
     }
 
     pub(crate) fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
         let file = self.disk.lock(path, mode).map_err(|error| failed("lock", path, error))?;
         Ok(Lock { _file: file })
-    }
-
-    fn shard(&self, kind: char, shard: u64) -> PathBuf {
-        self.layout.locks().join(format!("{kind}{shard:03x}"))
     }
 }
 
@@ -97,9 +96,11 @@ fn is_refused(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
-/// Which lock a key has, and which number counts its changes.
+/// Which lock a key has, and which number counts its changes: that of the id at the end of its name,
+/// if there is one. What is made under one id is made together, and so takes one lock.
 pub(crate) fn key_shard(key: &Key) -> u64 {
-    fnv1a(key.as_str().as_bytes()) % SHARDS
+    let last = key.name().rsplit('.').next().filter(|word| word.parse::<RandomId>().is_ok());
+    fnv1a(last.unwrap_or(key.as_str()).as_bytes()) % SHARDS
 }
 
 /// The same in every process and every version, unlike the standard library's hashes.

@@ -25,7 +25,7 @@ use orlop_backend::Result;
 
 use self::run::{Run, RunWriter};
 use crate::disk::{LockMode, Metadata};
-use crate::layout::NAMES_DIR;
+use crate::layout::{NAMES_DIR, NEW_NAMES_DIR, below};
 use crate::locks::Lock;
 use crate::volume::{Volume, failed, found};
 
@@ -243,7 +243,7 @@ impl<'v> Names<'v> {
     }
 
     fn new_dir(&self) -> PathBuf {
-        self.names_dir().join("new")
+        below(&self.dir, NEW_NAMES_DIR)
     }
 }
 

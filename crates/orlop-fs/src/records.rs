@@ -184,7 +184,7 @@ impl Volume {
 
     fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let locks = self.lock_keys(std::slice::from_ref(key))?;
+        let locks = self.lock_keys([key])?;
         if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
@@ -199,13 +199,12 @@ impl Volume {
         self.check_writable()?;
         let mut versions = Vec::new();
         for (chunk, requests) in requests.chunks(CHANGES_AT_ONCE).enumerate() {
-            let keys: Vec<_> = requests.iter().map(|request| request.key().clone()).collect();
-            let locks = self.lock_keys(&keys)?;
+            let locks = self.lock_keys(requests.iter().map(Request::key))?;
             let mut changes = Vec::with_capacity(requests.len());
-            for (request, key) in requests.iter().zip(&keys) {
+            for request in requests {
                 let Some((becomes, revision)) = self.check(request)? else { break };
                 versions.extend(revision.map(version));
-                changes.push(Change { key, becomes });
+                changes.push(Change { key: request.key(), becomes });
             }
             if !changes.is_empty() {
                 self.make(locks, &changes)?;
@@ -235,7 +234,7 @@ impl Volume {
 
     fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let locks = self.lock_keys(std::slice::from_ref(key))?;
+        let locks = self.lock_keys([key])?;
         let current = self.read_locked(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
@@ -247,21 +246,21 @@ impl Volume {
     /// What has no file is durably gone, for who deletes one does that when the journal has it. So
     /// it is left alone, and no lock is taken to learn it: all who clear what is gone would wait for
     /// each other.
-    fn clear(
+    fn clear<'k>(
         &self,
-        keys: &[Key],
+        keys: &'k [Key],
         make: fn(&Self, KeyLocks, &[Change<'_>]) -> Result<()>,
     ) -> Result<()> {
         self.check_writable()?;
         let mut present = Vec::with_capacity(keys.len());
         for key in keys {
             if self.is_there(&self.layout.record(key))? {
-                present.push(key.clone());
+                present.push(key);
             }
         }
         for keys in present.chunks(CHANGES_AT_ONCE) {
-            let locks = self.lock_keys(keys)?;
-            let gone = |key| Change { key, becomes: Becomes::Gone };
+            let locks = self.lock_keys(keys.iter().copied())?;
+            let gone = |key: &&'k Key| Change { key, becomes: Becomes::Gone };
             make(self, locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
         }
         Ok(())

@@ -60,12 +60,12 @@ impl Volume {
             }
         }
         let dirs = [
-            volume.layout.records(),
-            volume.layout.extents(),
+            volume.layout.records().to_owned(),
+            volume.layout.extents().to_owned(),
             volume.layout.open_names(),
-            volume.layout.locks(),
+            volume.layout.locks().to_owned(),
             volume.layout.journals(),
-            volume.layout.tmp(),
+            volume.layout.tmp().to_owned(),
         ];
         for dir in &dirs {
             let made = volume.create_dir(dir);
@@ -240,7 +240,7 @@ impl Volume {
     /// deleting one of those fails its writer and nothing else.
     fn sweep_tmp(&self) -> Result<()> {
         let tmp = self.layout.tmp();
-        let entries = self.disk.read_dir(&tmp).map_err(|error| failed("read", &tmp, error))?;
+        let entries = self.disk.read_dir(tmp).map_err(|error| failed("read", tmp, error))?;
         for entry in entries.flatten().filter(|entry| !entry.is_dir) {
             let path = tmp.join(entry.name);
             let age = self

@@ -97,7 +97,7 @@ async fn a_manifest_with_a_tag_is_three_files_and_three_names() {
         &found,
         &[
             ("open", 8),
-            ("lock", 15),
+            ("lock", 14),
             ("metadata", 10),
             ("read", 16),
             ("create", 6), // that of an edge once more, when its directory is there
