@@ -17,6 +17,7 @@ use crate::journal::{Entry, Epoch, Journal};
 use crate::layout::parent;
 use crate::locks::{KeyLocks, Lock};
 use crate::names::Names;
+use crate::sharing::Shared;
 use crate::volume::{Volume, failed, found};
 
 /// What becomes of a key.
@@ -131,21 +132,25 @@ impl Volume {
     }
 
     /// Before names are made that may be new; until they are, the locks are held.
-    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Lock>> {
+    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Shared<'_, Lock>>> {
         let mut by_dir: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
         for change in changes.iter().filter(|change| change.may_be_new()) {
             let mut path = self.layout.record(change.key);
             path.pop();
             by_dir.entry(path).or_default().push(change.key.name());
         }
-        by_dir.into_iter().map(|(dir, names)| Names::new(self, dir).announce(names)).collect()
+        let locks = self.share_dirs(by_dir.keys())?;
+        for (dir, names) in by_dir {
+            Names::new(self, dir).announce(names)?;
+        }
+        Ok(locks)
     }
 
     /// What the journal is told of changes.
     fn entries<'c>(
         &self,
         journal: &Journal,
-        epoch: &Epoch,
+        epoch: &Epoch<'_>,
         changes: &'c [Change<'_>],
     ) -> Result<Vec<Entry<'c>>> {
         let entry = |change: &'c Change<'_>| {
@@ -203,7 +208,7 @@ impl Volume {
     /// The journal says what could not be made, and a later opening would make it, though its caller
     /// was told that it failed, if nobody has changed the key meanwhile. So the journal is told what
     /// there is instead. If that fails too, the change is one that may be made late.
-    fn take_back(&self, journal: &Journal, epoch: &Epoch, changes: &[Change<'_>]) {
+    fn take_back(&self, journal: &Journal, epoch: &Epoch<'_>, changes: &[Change<'_>]) {
         let taken_back = || -> Result<()> {
             let present = |change: &Change<'_>| self.read_raw(change.key, Wait::Long);
             let present: Vec<_> = changes.iter().map(present).collect::<Result<_>>()?;

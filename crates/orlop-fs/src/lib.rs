@@ -48,6 +48,7 @@ mod names;
 mod open;
 mod reader;
 mod records;
+mod sharing;
 mod volume;
 
 use std::path::Path;

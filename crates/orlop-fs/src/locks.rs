@@ -2,18 +2,21 @@
 //!
 //! `flock` on empty files, sharded by a hash. The kernel frees them when a process ends, so a
 //! `kill -9` leaves none behind; a process that is stopped while it holds one delays the others
-//! who change something of its shard, and who read just what it is making; it breaks nothing. Order: the keys' locks first, in the order of their shards,
-//! then those of the names in directories, then the epoch's.
+//! who change something of its shard, and who read just what it is making; it breaks nothing.
+//!
+//! Order: the keys' locks first, then those of the names in directories, both in the order of their
+//! shards, then the epoch's.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use orlop_backend::{Error, ErrorKind, Key, RandomId, Result};
 
 use crate::disk::{Disk, DiskFile, LockMode};
+use crate::sharing::{Shared, Sharing, Sole};
 use crate::volume::{Volume, failed};
 
 /// Held until it is dropped.
@@ -58,19 +61,55 @@ impl Volume {
         Ok(Some(KeyLocks { _locks: vec![Lock { _file: file }] }))
     }
 
-    /// Guards which names a directory has: shared by who adds a name, exclusive for who puts the
-    /// names in order.
-    pub(crate) fn lock_dir(&self, dir: &Path, mode: LockMode) -> Result<Lock> {
+    /// Guards which names directories have, shared by those who add names.
+    pub(crate) fn share_dirs<'d>(
+        &self,
+        dirs: impl IntoIterator<Item = &'d PathBuf>,
+    ) -> Result<Vec<Shared<'_, Lock>>> {
+        let shards: BTreeSet<u64> = dirs.into_iter().map(|dir| self.dir_shard(dir)).collect();
+        let share = |shard| {
+            let path = self.layout.shard('d', shard);
+            self.dir_locks.share(slot(shard), || self.lock(&path, LockMode::Shared))
+        };
+        shards.into_iter().map(share).collect()
+    }
+
+    /// The same of one directory, for who puts its names in order.
+    pub(crate) fn lock_dir(&self, dir: &Path) -> Result<Sole<'_, Lock>> {
+        let shard = self.dir_shard(dir);
+        let path = self.layout.shard('d', shard);
+        let lock = |error| failed("lock", &path, error);
+        self.dir_locks.take(slot(shard), || {
+            let file = open_shared(&*self.disk, &path).map_err(lock)?;
+            Ok(file.try_lock().map_err(lock)?.then_some(Lock { _file: file }))
+        })
+    }
+
+    fn dir_shard(&self, dir: &Path) -> u64 {
         // Processes may have come to the store by other paths: only the path within it counts.
         let inside = dir.strip_prefix(self.layout.root()).unwrap_or(dir);
-        let shard = fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS;
-        self.lock(&self.layout.shard('d', shard), mode)
+        fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS
+    }
+
+    /// Excludes the end of an epoch.
+    pub(crate) fn share_epoch(&self, number: u64) -> Result<Shared<'_, Lock>> {
+        let path = self.layout.epoch_lock(number);
+        self.epoch_locks.share(slot(number % 2), || self.lock(&path, LockMode::Shared))
     }
 
     pub(crate) fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
         let file = self.disk.lock(path, mode).map_err(|error| failed("lock", path, error))?;
         Ok(Lock { _file: file })
     }
+}
+
+/// The locks of directories, and those of epochs, as the threads of a process share them.
+pub(crate) fn sharing() -> (Sharing<Lock>, Sharing<Lock>) {
+    (Sharing::new(slot(SHARDS)), Sharing::new(2))
+}
+
+fn slot(number: u64) -> usize {
+    usize::try_from(number).unwrap_or_default() // there are few
 }
 
 /// Opens a file that processes share, which is made if need be.
@@ -112,7 +151,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 pub(crate) const SHARDS: u64 = 1024;
 
-const PAUSE: Duration = Duration::from_millis(2);
+/// Between two attempts to take what others have.
+pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
 /// A lock is held for as long as a flush takes, on a disk that is busy.
 const READ_ATTEMPTS: u32 = 1000;

@@ -24,9 +24,8 @@ use std::path::{Path, PathBuf};
 use orlop_backend::Result;
 
 use self::run::{Run, RunWriter};
-use crate::disk::{LockMode, Metadata};
+use crate::disk::Metadata;
 use crate::layout::{NAMES_DIR, NEW_NAMES_DIR, below};
-use crate::locks::Lock;
 use crate::volume::{Volume, failed, found};
 
 /// The names in one directory of records.
@@ -44,12 +43,12 @@ impl<'v> Names<'v> {
         Self { volume, dir }
     }
 
-    /// To be called before files of these names are made; the lock is held until they are.
-    pub(crate) fn announce<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Lock> {
-        let lock = self.volume.lock_dir(&self.dir, LockMode::Shared)?;
+    /// To be called before files of these names are made, by who shares the directory's lock until
+    /// they are.
+    pub(crate) fn announce<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<()> {
         let new = self.new_dir();
         if !self.volume.is_there(&new)? {
-            return Ok(lock);
+            return Ok(());
         }
         for name in names {
             let path = new.join(name);
@@ -60,7 +59,7 @@ impl<'v> Names<'v> {
                 _ => {}
             }
         }
-        Ok(lock)
+        Ok(())
     }
 
     /// Up to `limit` names that exist and are greater than `after`, in ascending order.
@@ -125,7 +124,7 @@ impl<'v> Names<'v> {
 
     /// Lays the index of a directory that has none.
     fn lay(&self) -> Result<()> {
-        let _lock = self.volume.lock_dir(&self.dir, LockMode::Exclusive)?;
+        let _lock = self.volume.lock_dir(&self.dir)?;
         let new = self.new_dir();
         if self.volume.is_there(&new)? {
             return Ok(()); // somebody was faster
@@ -140,7 +139,7 @@ impl<'v> Names<'v> {
     /// Merges the new names with runs that are not much larger, or with all of them, and drops
     /// the names that are gone.
     fn merge(&self, all: bool) -> Result<()> {
-        let _lock = self.volume.lock_dir(&self.dir, LockMode::Exclusive)?;
+        let _lock = self.volume.lock_dir(&self.dir)?;
         let mut new = self.read_names(&self.new_dir(), usize::MAX)?.unwrap_or_default();
         if new.len() <= SORTED_MAX && !all {
             return Ok(()); // somebody was faster

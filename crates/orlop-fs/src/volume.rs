@@ -19,6 +19,8 @@ use crate::dirs::DurableDirs;
 use crate::disk::{Disk, DiskFile, Metadata};
 use crate::journal::Journal;
 use crate::layout::{Layout, parent};
+use crate::locks::{Lock, sharing};
+use crate::sharing::Sharing;
 
 /// A directory on a disk, with what this process knows to be durable in it.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Volume {
     /// Set by the first sync that fails, for good.
     stopped: AtomicBool,
     pub(crate) durable_dirs: DurableDirs,
+    pub(crate) dir_locks: Sharing<Lock>,
+    pub(crate) epoch_locks: Sharing<Lock>,
     /// `None` where nothing can be written anyway.
     journal: Option<Journal>,
 }
@@ -42,6 +46,7 @@ impl Volume {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
+        let (dir_locks, epoch_locks) = sharing();
         let mut volume = Self {
             disk,
             layout: Layout::new(&root),
@@ -49,6 +54,8 @@ impl Volume {
             entropy,
             stopped: AtomicBool::new(false),
             durable_dirs: DurableDirs::default(),
+            dir_locks,
+            epoch_locks,
             journal: None,
         };
         volume.make_durable_dir(volume.layout.root())?;

@@ -15,24 +15,24 @@ use orlop_backend::{Error, ErrorKind, Key, Result};
 use super::mending::finish_for_the_dead;
 use super::recovery::look;
 use super::{Journal, Stamp};
-use crate::disk::{DiskFile, LockMode};
+use crate::disk::DiskFile;
 use crate::locks::{Lock, SHARDS, key_shard, open_shared, try_lock_for};
+use crate::sharing::Shared;
 use crate::volume::{Volume, failed, found};
 
 /// A change is being made in this epoch, which is not over before this is dropped.
 #[derive(Debug)]
-pub(crate) struct Epoch {
+pub(crate) struct Epoch<'v> {
     pub(crate) number: u64,
-    _lock: Lock,
+    _lock: Shared<'v, Lock>,
 }
 
 impl Journal {
     /// Enters the present epoch.
-    pub(crate) fn enter(&self, volume: &Volume) -> Result<Epoch> {
+    pub(crate) fn enter<'v>(&self, volume: &'v Volume) -> Result<Epoch<'v>> {
         loop {
             let number = self.epoch(volume)?;
-            let path = volume.layout.epoch_lock(number);
-            let lock = volume.lock(&path, LockMode::Shared)?;
+            let lock = volume.share_epoch(number)?;
             // It may have ended before it was locked.
             if self.epoch(volume)? == number {
                 return Ok(Epoch { number, _lock: lock });
@@ -41,7 +41,7 @@ impl Journal {
     }
 
     /// The next stamp of a key, whose lock the caller holds.
-    pub(crate) fn stamp(&self, volume: &Volume, key: &Key, epoch: &Epoch) -> Result<Stamp> {
+    pub(crate) fn stamp(&self, volume: &Volume, key: &Key, epoch: &Epoch<'_>) -> Result<Stamp> {
         let at = key_shard(key) * size_of::<u64>() as u64;
         let numbers = |verb| move |error| failed(verb, &volume.layout.numbers(), error);
         let mut number = [0; size_of::<u64>()];
