@@ -17,7 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,12 +37,13 @@ struct Act {
     run: fn(&Path, usize) -> Result<()>,
 }
 
-const ACTS: [Act; 8] = [
+const ACTS: [Act; 9] = [
     Act::new("200 bytes over loopback, and back", 5000, 1, |_, times| exchange(times, 200)),
     Act::new("1 MiB over loopback, and an answer", 500, 1, |_, times| exchange(times, 1 << 20)),
     Act::new("4 KiB of a file written over, and synced", 1000, 1, write_over),
-    Act::new("a file made with 500 bytes, and renamed", 5000, 1, make_files),
+    Act::new("a file made with 500 bytes", 5000, 1, make_files),
     Act::new("the same by two threads", 5000, 2, make_files),
+    Act::new("the same elsewhere, and renamed", 5000, 1, make_files_elsewhere),
     Act::new("the same, and the file and its directory synced", 500, 1, make_durable_files),
     Act::new("1 MiB at the end of a file, and synced", 200, 1, |path, times| {
         write_on(path, times, 0)
@@ -148,29 +149,45 @@ fn write_over(place: &Path, times: usize) -> Result<()> {
 
 fn make_files(place: &Path, times: usize) -> Result<()> {
     for n in 0..times {
-        make_file(place, n)?;
+        make_file(&path_of(place, n)?)?;
+    }
+    Ok(())
+}
+
+fn make_files_elsewhere(place: &Path, times: usize) -> Result<()> {
+    for n in 0..times {
+        make_file_elsewhere(place, n)?;
     }
     Ok(())
 }
 
 fn make_durable_files(place: &Path, times: usize) -> Result<()> {
     for n in 0..times {
-        make_file(place, n)?.sync_data()?;
+        make_file_elsewhere(place, n)?.sync_data()?;
         File::open(place.join(directory_of(n)))?.sync_all()?;
     }
     Ok(())
 }
 
-fn make_file(place: &Path, n: usize) -> Result<File> {
+fn make_file_elsewhere(place: &Path, n: usize) -> Result<File> {
+    let begun = place.join(format!("begun-{n}"));
+    let file = make_file(&begun)?;
+    fs::rename(begun, path_of(place, n)?)?;
+    Ok(file)
+}
+
+fn make_file(path: &Path) -> Result<File> {
+    let mut file = File::create_new(path)?;
+    file.write_all(&[1; 500])?;
+    Ok(file)
+}
+
+fn path_of(place: &Path, n: usize) -> Result<PathBuf> {
     let directory = place.join(directory_of(n));
     if n < DIRECTORIES {
         fs::create_dir(&directory)?;
     }
-    let (begun, made) = (place.join(format!("begun-{n}")), directory.join(n.to_string()));
-    let mut file = File::create_new(&begun)?;
-    file.write_all(&[1; 500])?;
-    fs::rename(begun, made)?;
-    Ok(file)
+    Ok(directory.join(n.to_string()))
 }
 
 fn directory_of(n: usize) -> String {
