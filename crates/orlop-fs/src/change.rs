@@ -197,7 +197,8 @@ impl Volume {
         })?;
         let Some(file) = made else {
             let tmp = self.write_tmp(|file| file.write_all_at(content, 0))?;
-            return self.rename(&tmp, path);
+            let renamed = self.rename(&tmp, path);
+            return renamed.inspect_err(|_| self.discard(&[Some(tmp)]));
         };
         file.write_all_at(content, 0).map_err(|error| {
             let _ = self.disk.remove_file(path); // or it is damaged

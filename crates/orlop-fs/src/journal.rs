@@ -3,8 +3,9 @@
 //! Each process has a journal of its own. A change is appended there, and once that is synced it is
 //! made in its place, where it is never synced by itself: after a power cut it is made again, out
 //! of the journal. So **what anybody can see is durable already**, readers need neither a lock nor
-//! a sync (but for a record that is not whole, [`mending`]), and a change costs one flush, shared by all who come while the one before is under way.
-//! Nobody waits for company: who finds no flush under way makes one at once.
+//! a sync (but for a record that is not whole, [`mending`]), and a change costs one flush, shared by
+//! all who come while the one before is under way. Nobody waits for company: who finds no flush under
+//! way makes one at once.
 //!
 //! A journal has two halves. When one is full the other one goes on, and a *checkpoint* syncs the
 //! whole file system, after which the full one can be written anew ([`checkpoint`]).
