@@ -1,13 +1,14 @@
 //! Where work on files is done: on a thread that may wait, or here and now.
 
 use std::cell::Cell;
-use std::error::Error as _;
 use std::io;
 
 use futures::future::BoxFuture;
 use orlop_backend::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+use crate::volume::io_kind;
 
 /// Whether work may wait for a medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +95,6 @@ pub(crate) async fn reading<T: Send + 'static>(
     }
 }
 
-/// What work fails with that must not wait and would have to.
-pub(crate) fn would_wait() -> io::Error {
-    io::ErrorKind::WouldBlock.into()
-}
-
 fn is_would_wait(error: &Error) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| source.kind() == io::ErrorKind::WouldBlock)
+    io_kind(error) == Some(io::ErrorKind::WouldBlock)
 }

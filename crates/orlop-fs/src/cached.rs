@@ -50,6 +50,7 @@ pub(crate) fn read_at(_file: &File, _buffer: &mut [u8], _offset: u64) -> io::Res
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn read_ahead(_file: &File, _range: Range<u64>) {}
 
-fn refused() -> io::Error {
+/// What fails with this must not wait for a medium, and would have to.
+pub(crate) fn refused() -> io::Error {
     ErrorKind::WouldBlock.into()
 }

@@ -6,7 +6,6 @@
 //! ([`crate::journal`]), or a medium has damaged it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -182,20 +181,13 @@ impl Volume {
             (Becomes::New(content) | Becomes::Other(content), _) => {
                 self.make_record(&path, content)
             }
-            (Becomes::Marked, _) => self.make_name(&path, || match self.disk.create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => Ok(()),
-            }),
+            (Becomes::Marked, _) => self.make_name(&path, || self.create_file(&path)).map(drop),
         }
     }
 
     /// Makes a record's file, or puts one in the place of what cannot be read.
     fn make_record(&self, path: &Path, content: &[u8]) -> Result<()> {
-        let made = self.make_name(path, || match self.disk.create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-            created => created.map(Some),
-        })?;
-        let Some(file) = made else {
+        let Some(file) = self.make_name(path, || self.create_file(path))? else {
             let tmp = self.write_tmp(|file| file.write_all_at(content, 0))?;
             let renamed = self.rename(&tmp, path);
             return renamed.inspect_err(|_| self.discard(&[Some(tmp)]));

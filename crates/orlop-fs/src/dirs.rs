@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orlop_backend::Result;
 
+use crate::disk::DiskFile;
 use crate::layout::parent;
 use crate::volume::{Volume, failed};
 
@@ -111,6 +112,14 @@ impl Volume {
         let is_below = dir.starts_with(records) && dir != records && parent(dir) != records;
         let is_letter = dir.file_name().is_some_and(|name| name.len() == 1);
         is_below && !(is_letter && parent(parent(dir)) == records)
+    }
+
+    /// Makes a file, unless something has its name: then there is none.
+    pub(crate) fn create_file(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        match self.disk.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            created => created.map(Some),
+        }
     }
 
     /// Makes a directory, unless it is there already, and not yet durably; whether it is new.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use orlop_backend::{ExtentId, Key, Prefix};
 
+use crate::locks::EPOCHS_AT_ONCE;
+
 /// The paths of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -94,7 +96,7 @@ impl Layout {
 
     /// Held by those who are in this epoch; one and the next have different ones.
     pub(crate) fn epoch_lock(&self, number: u64) -> PathBuf {
-        below(&self.locks, if number.is_multiple_of(2) { "epoch-0" } else { "epoch-1" })
+        below(&self.locks, &format!("epoch-{}", number % EPOCHS_AT_ONCE))
     }
 
     pub(crate) fn journals(&self) -> PathBuf {

@@ -16,8 +16,8 @@ use std::time::Duration;
 use orlop_backend::{Error, ErrorKind, Key, RandomId, Result};
 
 use crate::disk::{Disk, DiskFile, LockMode};
-use crate::sharing::{Shared, Sharing, Sole};
-use crate::volume::{Volume, failed};
+use crate::sharing::{Shared, Sole};
+use crate::volume::{Volume, failed, io_kind};
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -47,18 +47,17 @@ impl Volume {
     /// The same for one record, by who only wants to read it: `None` where nobody can lock, since
     /// nobody can change anything there either. Fails if somebody has it who does not go on.
     pub(crate) fn lock_to_read(&self, key: &Key) -> Result<Option<KeyLocks>> {
-        let path = self.layout.shard('k', key_shard(key));
-        let file = match open_shared(&*self.disk, &path) {
-            Err(error) if is_refused(&error) => return Ok(None),
-            opened => opened.map_err(|error| failed("lock", &path, error))?,
-        };
-        if !try_lock_for(&*file, READ_ATTEMPTS).map_err(|error| failed("lock", &path, error))? {
-            let message = format!(
-                "record {key} is being made by a process that does not go on; let it, or end it"
-            );
-            return Err(Error::new(ErrorKind::Unavailable, message));
+        match self.try_lock(&self.layout.shard('k', key_shard(key)), READ_ATTEMPTS) {
+            Ok(Some(lock)) => Ok(Some(KeyLocks { _locks: vec![lock] })),
+            Ok(None) => {
+                let message = format!(
+                    "record {key} is being made by a process that does not go on; let it, or end it"
+                );
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(Some(KeyLocks { _locks: vec![Lock { _file: file }] }))
     }
 
     /// Guards which names directories have, shared by those who add names.
@@ -69,7 +68,7 @@ impl Volume {
         let shards: BTreeSet<u64> = dirs.into_iter().map(|dir| self.dir_shard(dir)).collect();
         let share = |shard| {
             let path = self.layout.shard('d', shard);
-            self.dir_locks.share(slot(shard), || self.lock(&path, LockMode::Shared))
+            self.dir_locks.share(shard, || self.lock(&path, LockMode::Shared))
         };
         shards.into_iter().map(share).collect()
     }
@@ -78,11 +77,7 @@ impl Volume {
     pub(crate) fn lock_dir(&self, dir: &Path) -> Result<Sole<'_, Lock>> {
         let shard = self.dir_shard(dir);
         let path = self.layout.shard('d', shard);
-        let lock = |error| failed("lock", &path, error);
-        self.dir_locks.take(slot(shard), || {
-            let file = open_shared(&*self.disk, &path).map_err(lock)?;
-            Ok(file.try_lock().map_err(lock)?.then_some(Lock { _file: file }))
-        })
+        self.dir_locks.take(shard, || self.try_lock(&path, 1))
     }
 
     fn dir_shard(&self, dir: &Path) -> u64 {
@@ -94,22 +89,29 @@ impl Volume {
     /// Excludes the end of an epoch.
     pub(crate) fn share_epoch(&self, number: u64) -> Result<Shared<'_, Lock>> {
         let path = self.layout.epoch_lock(number);
-        self.epoch_locks.share(slot(number % 2), || self.lock(&path, LockMode::Shared))
+        self.epoch_locks.share(number, || self.lock(&path, LockMode::Shared))
     }
 
     pub(crate) fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
         let file = self.disk.lock(path, mode).map_err(|error| failed("lock", path, error))?;
         Ok(Lock { _file: file })
     }
-}
 
-/// The locks of directories, and those of epochs, as the threads of a process share them.
-pub(crate) fn sharing() -> (Sharing<Lock>, Sharing<Lock>) {
-    (Sharing::new(slot(SHARDS)), Sharing::new(2))
-}
-
-fn slot(number: u64) -> usize {
-    usize::try_from(number).unwrap_or_default() // there are few
+    /// Locks a file for the caller alone, but does not wait for longer than it takes those who go
+    /// on: `None` if somebody still has it after so many attempts.
+    pub(crate) fn try_lock(&self, path: &Path, attempts: u32) -> Result<Option<Lock>> {
+        let lock = |error| failed("lock", path, error);
+        let file = open_shared(&*self.disk, path).map_err(lock)?;
+        for attempt in 0..attempts {
+            if attempt > 0 {
+                thread::sleep(PAUSE);
+            }
+            if file.try_lock().map_err(lock)? {
+                return Ok(Some(Lock { _file: file }));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Opens a file that processes share, which is made if need be.
@@ -120,19 +122,9 @@ pub(crate) fn open_shared(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn Di
     }
 }
 
-/// Locks a file, but does not wait for longer than it takes those who go on.
-pub(crate) fn try_lock_for(file: &dyn DiskFile, attempts: u32) -> io::Result<bool> {
-    for _ in 0..attempts {
-        if file.try_lock()? {
-            return Ok(true);
-        }
-        thread::sleep(PAUSE);
-    }
-    Ok(false)
-}
-
-fn is_refused(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+fn is_refused(error: &Error) -> bool {
+    let kind = io_kind(error);
+    matches!(kind, Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied))
 }
 
 /// Which lock a key has, and which number counts its changes: that of the id at the end of its name,
@@ -150,6 +142,9 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 pub(crate) const SHARDS: u64 = 1024;
+
+/// One and the next have different locks.
+pub(crate) const EPOCHS_AT_ONCE: u64 = 2;
 
 /// Between two attempts to take what others have.
 pub(crate) const PAUSE: Duration = Duration::from_millis(2);

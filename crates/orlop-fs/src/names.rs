@@ -52,12 +52,7 @@ impl<'v> Names<'v> {
         }
         for name in names {
             let path = new.join(name);
-            match self.volume.disk.create(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(failed("make", &path, error));
-                }
-                _ => {}
-            }
+            self.volume.create_file(&path).map_err(|error| failed("make", &path, error))?;
         }
         Ok(())
     }

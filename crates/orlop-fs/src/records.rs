@@ -14,7 +14,8 @@ use orlop_backend::{
     Removal, Result, Swap, Version, envelope,
 };
 
-use crate::blocking::{Wait, blocking, reading, waiting, would_wait};
+use crate::blocking::{Wait, blocking, reading, waiting};
+use crate::cached;
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
@@ -138,7 +139,7 @@ impl Volume {
     pub(crate) fn read_record(&self, key: &Key, wait: Wait) -> Result<Option<Record>> {
         match self.read_whole_record(key, wait) {
             Err(error) if error.kind() == ErrorKind::Corrupt => match wait {
-                Wait::Never => Err(failed("read", &self.layout.record(key), would_wait())),
+                Wait::Never => Err(failed("read", &self.layout.record(key), cached::refused())),
                 Wait::Long => match self.lock_to_read(key)? {
                     Some(_locks) => self.read_locked(key),
                     None => Err(error),

@@ -46,17 +46,23 @@ pub(crate) struct Sole<'s, L> {
 }
 
 impl<L> Sharing<L> {
-    pub(crate) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: u64) -> Self {
         Self((0..count).map(|_| Slot::free()).collect())
+    }
+
+    /// Those that are a multiple of their count apart are one.
+    fn slot(&self, number: u64) -> &Slot<L> {
+        let place = number % self.0.len() as u64;
+        &self.0[usize::try_from(place).unwrap_or_default()]
     }
 
     /// Takes a lock together with the other threads, by `take` if none has it.
     pub(crate) fn share(
         &self,
-        number: usize,
+        number: u64,
         take: impl FnOnce() -> Result<L>,
     ) -> Result<Shared<'_, L>> {
-        let slot = &self.0[number];
+        let slot = self.slot(number);
         let mut state = slot.wait_while(slot.state(), |state| state.wanted > 0);
         if state.sharers == 0 {
             state.lock = Some(take()?);
@@ -69,10 +75,10 @@ impl<L> Sharing<L> {
     /// it. Those of this process do not wait for that one.
     pub(crate) fn take(
         &self,
-        number: usize,
+        number: u64,
         try_take: impl Fn() -> Result<Option<L>>,
     ) -> Result<Sole<'_, L>> {
-        let slot = &self.0[number];
+        let slot = self.slot(number);
         loop {
             let mut state = slot.state();
             state.wanted += 1;
@@ -188,7 +194,7 @@ mod tests {
                 drop(sole);
                 drop(first);
             });
-            while sharing.0[0].state().wanted == 0 {
+            while sharing.slot(0).state().wanted == 0 {
                 thread::yield_now();
             }
             scope.spawn(|| {

@@ -19,7 +19,7 @@ use crate::dirs::DurableDirs;
 use crate::disk::{Disk, DiskFile, Metadata};
 use crate::journal::Journal;
 use crate::layout::{Layout, parent};
-use crate::locks::{Lock, sharing};
+use crate::locks::{EPOCHS_AT_ONCE, Lock, SHARDS};
 use crate::sharing::Sharing;
 
 /// A directory on a disk, with what this process knows to be durable in it.
@@ -46,7 +46,6 @@ impl Volume {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
-        let (dir_locks, epoch_locks) = sharing();
         let mut volume = Self {
             disk,
             layout: Layout::new(&root),
@@ -54,8 +53,8 @@ impl Volume {
             entropy,
             stopped: AtomicBool::new(false),
             durable_dirs: DurableDirs::default(),
-            dir_locks,
-            epoch_locks,
+            dir_locks: Sharing::new(SHARDS),
+            epoch_locks: Sharing::new(EPOCHS_AT_ONCE),
             journal: None,
         };
         volume.make_durable_dir(volume.layout.root())?;
@@ -277,9 +276,13 @@ pub(crate) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
 }
 
 fn is_read_only(error: &Error) -> bool {
-    let source =
-        std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| source.kind() == io::ErrorKind::ReadOnlyFilesystem)
+    io_kind(error) == Some(io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// What the disk said, if it is its error.
+pub(crate) fn io_kind(error: &Error) -> Option<io::ErrorKind> {
+    let source = std::error::Error::source(error)?;
+    Some(source.downcast_ref::<io::Error>()?.kind())
 }
 
 /// `None` if the file or directory is not there.

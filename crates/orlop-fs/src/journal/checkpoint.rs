@@ -16,7 +16,7 @@ use super::mending::finish_for_the_dead;
 use super::recovery::look;
 use super::{Journal, Stamp};
 use crate::disk::DiskFile;
-use crate::locks::{Lock, SHARDS, key_shard, open_shared, try_lock_for};
+use crate::locks::{Lock, SHARDS, key_shard, open_shared};
 use crate::sharing::Shared;
 use crate::volume::{Volume, failed, found};
 
@@ -84,10 +84,9 @@ impl Journal {
 /// if somebody else is at it, or if what the dead have left cannot be finished now.
 pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> {
     let path = volume.layout.checkpoint_lock();
-    let lock = open_shared(&*volume.disk, &path).map_err(|error| failed("open", &path, error))?;
-    if !lock.try_lock().map_err(|error| failed("lock", &path, error))? {
+    let Some(_lock) = volume.try_lock(&path, 1)? else {
         return Ok(false);
-    }
+    };
     let last = read_epoch(volume, epoch)?;
     // The last checkpoint may have given up on somebody. There are two locks: while he is in the
     // epoch before, no other one may begin.
@@ -112,10 +111,7 @@ pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> 
 
 /// Waits until nobody is in an epoch that has ended. Nobody enters it any more.
 fn is_left(volume: &Volume, number: u64) -> Result<bool> {
-    let path = volume.layout.epoch_lock(number);
-    let lock = |error| failed("lock", &path, error);
-    let file = open_shared(&*volume.disk, &path).map_err(lock)?;
-    try_lock_for(&*file, LEAVE_ATTEMPTS).map_err(lock)
+    Ok(volume.try_lock(&volume.layout.epoch_lock(number), LEAVE_ATTEMPTS)?.is_some())
 }
 
 /// The last epoch that is over: no entry up to it counts.

@@ -10,14 +10,10 @@ use orlop_sim::life::{Life, Moment};
 
 use crate::place::{open_disk, run, seeds};
 use crate::power_cuts::done;
-use crate::stored::{Step, Stored, check};
-
-fn swap(name: &str, value: &str) -> Step {
-    Step::Swap(name.to_owned(), value.to_owned().into())
-}
+use crate::stored::{Step, Stored, check, swap};
 
 /// More than a journal holds before it needs a checkpoint.
-async fn busy(store: &Environment, told: &Stored) -> Stored {
+pub(crate) async fn busy(store: &Environment, told: &Stored) -> Stored {
     let steps: Vec<_> =
         (0..12).map(|n| swap(&format!("t/busy/{}", n % 3), &n.to_string())).collect();
     done(store, told, &steps).await

@@ -43,6 +43,10 @@ pub(crate) fn key(text: &str) -> Key {
     Key::new(text.split('/')).unwrap()
 }
 
+pub(crate) fn swap(name: &str, value: &str) -> Step {
+    Step::Swap(name.to_owned(), value.to_owned().into())
+}
+
 fn keys(texts: &[String]) -> Vec<Key> {
     texts.iter().map(|text| key(text)).collect()
 }
