@@ -1,5 +1,6 @@
 //! A blob on its way in.
 
+mod buffer;
 mod commit;
 mod gather;
 mod offer;

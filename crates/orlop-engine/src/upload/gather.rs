@@ -7,12 +7,13 @@
 //! To wake a thread takes as long as to hash some hundred KiB, so batches grow with an upload; but
 //! the last one is written and hashed when all has come in, so it must not be much of the whole.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
+
+use super::buffer::{Buffer, KEPT_BYTES};
 
 /// The memory of all uploads of a process.
 ///
@@ -20,7 +21,7 @@ use bytes::{Buf, Bytes, BytesMut};
 /// system, which takes as long as to fill it.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    spare: Mutex<Vec<BytesMut>>,
+    spare: Mutex<Vec<Buffer>>,
     /// How many uploads have batches.
     uploads: AtomicUsize,
 }
@@ -29,82 +30,77 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 pub(super) struct Gather {
     memory: Arc<Memory>,
-    bytes: BytesMut,
+    buffer: Buffer,
+    /// How many bytes are in it.
+    len: usize,
     /// How many they may become.
-    bytes_max: usize,
-    /// Batches that were given away, the oldest first.
-    given: VecDeque<Bytes>,
+    len_max: usize,
+    /// Bytes of the batches that were given away.
     given_bytes: u64,
+}
+
+/// Bytes that were given away. Their memory comes back with the last who has them.
+#[derive(Debug)]
+struct Batch {
+    memory: Arc<Memory>,
+    buffer: Buffer,
+    len: usize,
 }
 
 impl Gather {
     pub(super) fn new(memory: Arc<Memory>) -> Self {
-        let (bytes, given) = (BytesMut::new(), VecDeque::new());
-        Self { memory, bytes, bytes_max: 0, given, given_bytes: 0 }
+        Self { memory, buffer: Buffer::default(), len: 0, len_max: 0, given_bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
     /// Takes bytes until the batch is whole, which begins at byte `start` of the extent, and leaves
     /// the rest. Says whether it is.
     pub(super) fn fill(&mut self, start: u64, bytes: &mut Bytes) -> bool {
-        if self.bytes.is_empty() {
+        if self.len == 0 {
             // Up to a multiple of it, so that the next one begins where a block does.
             let whole = self.whole();
             let into = usize::try_from(start % whole as u64).unwrap_or_default();
-            self.bytes_max = whole - into;
+            self.len_max = whole - into;
         }
-        let taken = bytes.len().min(self.bytes_max.saturating_sub(self.len()));
-        self.reserve(self.len() + taken);
-        self.bytes.extend_from_slice(&bytes[..taken]);
+        let taken = bytes.len().min(self.len_max.saturating_sub(self.len));
+        let filled = self.len + taken;
+        self.reserve(filled);
+        self.buffer.as_mut()[self.len..filled].copy_from_slice(&bytes[..taken]);
+        self.len = filled;
         bytes.advance(taken);
-        self.len() == self.bytes_max
+        self.len == self.len_max
     }
 
-    /// The batch that they are, in memory that begins at a multiple of [`PAGE_BYTES`].
+    /// The batch that they are, in memory that begins at a page.
     pub(super) fn take(&mut self) -> Bytes {
-        let batch = mem::take(&mut self.bytes).freeze();
         if self.given_bytes == 0 {
             self.memory.uploads.fetch_add(1, Ordering::Relaxed);
         }
-        self.given_bytes += batch.len() as u64;
-        self.given.push_back(batch.clone());
-        batch
+        self.given_bytes += self.len as u64;
+        let (memory, buffer) = (self.memory.clone(), mem::take(&mut self.buffer));
+        Bytes::from_owner(Batch { memory, buffer, len: mem::take(&mut self.len) })
     }
 
     /// How large the next batch is: a power of two.
     fn whole(&self) -> usize {
-        let is_crowded = self.memory.uploads.load(Ordering::Relaxed) > FEW;
-        let max = if is_crowded { BATCH_BYTES_MIN } else { BATCH_BYTES_MAX };
-        let part = usize::try_from(self.given_bytes / PARTS_MIN).unwrap_or(max).clamp(1, max);
-        (1 << part.ilog2()).max(BATCH_BYTES_MIN)
+        let uploads = self.memory.uploads.load(Ordering::Relaxed).max(1);
+        let max = BATCH_BYTES_MAX.min(BATCHES_BYTES_MAX / uploads);
+        let part = usize::try_from(self.given_bytes / PARTS_MIN).unwrap_or(max).min(max);
+        1 << part.max(BATCH_BYTES_MIN).ilog2()
     }
 
     /// Makes room for so many bytes, and soon for a whole batch: what is small stays so.
     fn reserve(&mut self, len: usize) {
-        if len > self.bytes.capacity() {
-            let whole = self.bytes_max.next_power_of_two().max(BATCH_BYTES_MIN);
-            let mut larger = self.free(if len <= SMALL_BYTES { SMALL_BYTES } else { whole });
-            larger.extend_from_slice(&self.bytes);
-            self.bytes = larger;
+        if len > self.buffer.len() {
+            let whole = self.len_max.next_power_of_two().max(BATCH_BYTES_MIN);
+            let mut larger =
+                self.memory.buffer(if len <= SMALL_BYTES { SMALL_BYTES } else { whole });
+            larger.as_mut()[..self.len].copy_from_slice(&self.buffer.as_ref()[..self.len]);
+            self.buffer = larger;
         }
-    }
-
-    /// Memory for so many bytes.
-    fn free(&mut self, room: usize) -> BytesMut {
-        // Who writes and who hashes are some batches behind. One who collects them keeps them all,
-        // and there is no use in looking out for so many.
-        while self.given.len() > GIVEN_MAX {
-            self.given.pop_front();
-        }
-        match self.given.pop_front().map(Bytes::try_into_mut) {
-            Some(Ok(free)) if free.capacity() >= room => return emptied(free),
-            Some(Err(taken)) => self.given.push_front(taken),
-            _ => {}
-        }
-        self.memory.spare(room).unwrap_or_else(|| aligned(room))
     }
 }
 
@@ -113,52 +109,58 @@ impl Drop for Gather {
         if self.given_bytes > 0 {
             self.memory.uploads.fetch_sub(1, Ordering::Relaxed);
         }
-        let given = self.given.drain(..).filter_map(|batch| batch.try_into_mut().ok());
-        self.memory.keep(given.chain([mem::take(&mut self.bytes)]));
+        self.memory.take_back(mem::take(&mut self.buffer));
+    }
+}
+
+impl AsRef<[u8]> for Batch {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer.as_ref()[..self.len]
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.memory.take_back(mem::take(&mut self.buffer));
     }
 }
 
 impl Memory {
-    fn spare(&self, room: usize) -> Option<BytesMut> {
+    /// At least so many bytes.
+    fn buffer(&self, len: usize) -> Buffer {
+        if let Some(kept) = Buffer::kept(len) {
+            return kept;
+        }
         let mut spare = self.lock();
-        let at = spare.iter().position(|memory| memory.capacity() >= room)?;
-        Some(spare.swap_remove(at))
+        let fits = spare.iter().enumerate().filter(|(_, buffer)| buffer.len() >= len);
+        let at = fits.min_by_key(|(_, buffer)| buffer.len()).map(|(at, _)| at);
+        let found = at.map(|at| spare.swap_remove(at));
+        drop(spare);
+        found.unwrap_or_else(|| Buffer::new(len))
     }
 
-    /// Keeps some of it for others.
-    fn keep(&self, memory: impl Iterator<Item = BytesMut>) {
+    /// Takes memory back, and keeps what the uploads that have batches may need soon.
+    fn take_back(&self, buffer: Buffer) {
         let mut spare = self.lock();
-        let mut kept: usize = spare.iter().map(BytesMut::capacity).sum();
-        for memory in memory.filter(|memory| memory.capacity() >= BATCH_BYTES_MIN) {
-            if kept + memory.capacity() <= SPARE_BYTES_MAX {
-                kept += memory.capacity();
-                spare.push(emptied(memory));
-            }
+        if !buffer.is_kept() {
+            spare.push(buffer);
         }
+        let count_max = self.uploads.load(Ordering::Relaxed).saturating_mul(GIVEN_MAX);
+        spare.sort_unstable_by_key(Buffer::len); // large ones took longer to get
+        let surplus = spare.len().saturating_sub(count_max);
+        let surplus: Vec<_> = spare.drain(..surplus).collect();
+        drop(spare);
+        drop(surplus); // which takes a while
     }
 
     /// Never held while something is awaited.
-    fn lock(&self) -> MutexGuard<'_, Vec<BytesMut>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Buffer>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn emptied(mut memory: BytesMut) -> BytesMut {
-    memory.clear();
-    memory
-}
-
-/// Memory for so many bytes that begins at a page.
-fn aligned(len: usize) -> BytesMut {
-    let mut memory = BytesMut::with_capacity(len + PAGE_BYTES);
-    let skipped = memory.as_ptr().align_offset(PAGE_BYTES).min(PAGE_BYTES);
-    memory.resize(skipped, 0);
-    memory.advance(skipped);
-    memory
-}
-
 /// Large enough that handing it to another thread costs little beside writing and hashing it.
-const BATCH_BYTES_MIN: usize = 1 << 20;
+const BATCH_BYTES_MIN: usize = KEPT_BYTES;
 
 /// So large that it costs next to nothing.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -166,25 +168,17 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// A batch is no larger than this part of what came before it.
 const PARTS_MIN: u64 = 8;
 
-/// So many uploads may have large batches.
-const FEW: usize = 4;
-
-/// From where a medium can take bytes itself: the size of a page is a multiple of any block's.
-const PAGE_BYTES: usize = 4096;
+/// What the uploads of a process share for one batch of each, unless they are too many.
+const BATCHES_BYTES_MAX: usize = 8 << 20;
 
 const SMALL_BYTES: usize = 64 << 10;
 
 /// One is written and hashed, and one has just been.
 const GIVEN_MAX: usize = 2;
 
-/// What is kept for the next uploads.
-const SPARE_BYTES_MAX: usize = 9 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MIB: usize = 1 << 20;
 
     fn place(batch: &Bytes) -> *const u8 {
         batch.as_ptr()
@@ -197,6 +191,16 @@ mod tests {
         gather.take()
     }
 
+    /// An upload that has had so many bytes that its batches are as large as they may be.
+    fn grown(memory: &Arc<Memory>) -> Gather {
+        let mut gather = Gather::new(memory.clone());
+        let mut start = 0;
+        while start < GROWN {
+            start += batch(&mut gather, start).len();
+        }
+        gather
+    }
+
     #[test]
     fn a_batch_ends_at_a_multiple_and_begins_at_a_page() {
         let all: Vec<u8> = (0..=250).cycle().take(5 * MIB).collect();
@@ -206,7 +210,7 @@ mod tests {
             while !gather.fill(start as u64, &mut rest.split_to(piece.min(end - gather.len()))) {}
             let batch = gather.take();
             assert_eq!(batch, &all[..end]);
-            assert_eq!(place(&batch).align_offset(PAGE_BYTES), 0);
+            assert_eq!(place(&batch).align_offset(4096), 0);
             assert_eq!(gather.len(), 0);
         }
     }
@@ -216,7 +220,7 @@ mod tests {
         let memory = Arc::new(Memory::default());
         let mut gather = Gather::new(memory.clone());
         let (mut sizes, mut start) = (Vec::new(), 0);
-        while start < 64 * MIB {
+        while start < GROWN {
             let len = batch(&mut gather, start).len();
             assert!(len <= MIB || len <= start / 8, "{len} at {start}");
             start += len;
@@ -224,11 +228,12 @@ mod tests {
         }
         assert!(sizes.is_sorted(), "{sizes:?}");
         assert_eq!((sizes[0], sizes[sizes.len() - 1]), (1, 4));
-        let mut others: Vec<_> = (0..FEW).map(|_| Gather::new(memory.clone())).collect();
-        for other in &mut others {
+        let mut others: Vec<_> = (0..7).map(|_| Gather::new(memory.clone())).collect();
+        let sizes = others.iter_mut().map(|other| {
             batch(other, 0);
-        }
-        assert_eq!(batch(&mut gather, start).len(), MIB, "it is crowded");
+            batch(&mut gather, start).len() / MIB
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [4, 2, 2, 1, 1, 1, 1], "beside 1 to 7 others");
         drop(others);
         assert_eq!(batch(&mut gather, start + 3 * MIB).len(), MIB, "up to a multiple");
         assert_eq!(batch(&mut gather, start + 4 * MIB).len(), 4 * MIB);
@@ -237,33 +242,44 @@ mod tests {
     #[test]
     fn memory_comes_back_when_nobody_has_it() {
         let memory = Arc::new(Memory::default());
-        let mut gather = Gather::new(memory.clone());
-        let first = place(&batch(&mut gather, 0));
-        assert_eq!(place(&batch(&mut gather, MIB)), first);
-        let held = batch(&mut gather, 2 * MIB);
-        assert_ne!(place(&batch(&mut gather, 3 * MIB)), place(&held), "it is somebody's");
+        let mut gather = grown(&memory);
+        let first = place(&batch(&mut gather, GROWN));
+        assert_eq!(place(&batch(&mut gather, GROWN)), first);
+        let held = batch(&mut gather, GROWN);
+        assert_ne!(place(&batch(&mut gather, GROWN)), place(&held), "it is somebody's");
         drop(gather);
-        assert_eq!(memory.lock().len(), 1, "one is held, one is spare");
-        let mut next = Gather::new(memory.clone());
-        assert_ne!(place(&batch(&mut next, 0)), place(&held));
+        assert_eq!(memory.lock().len(), 0, "there is nobody to need it");
+        assert!(held.iter().all(|byte| *byte == 1));
+        drop(held);
         assert_eq!(memory.lock().len(), 0);
     }
 
     #[test]
-    fn what_is_kept_for_others_is_bounded_and_not_small() {
+    fn what_is_spare_is_as_much_as_uploads_need_and_the_largest() {
         let memory = Arc::new(Memory::default());
-        let gathers: Vec<_> = (0..40)
-            .map(|n| {
-                let mut gather = Gather::new(memory.clone());
-                let len = if n % 4 == 0 { 10 } else { MIB - 1 };
-                gather.fill(0, &mut vec![1; len].into());
-                gather
-            })
-            .collect();
-        drop(gathers);
-        let spare = memory.lock();
-        let kept: usize = spare.iter().map(BytesMut::capacity).sum();
-        assert!((SPARE_BYTES_MAX - 2 * MIB..=SPARE_BYTES_MAX).contains(&kept), "{kept}");
-        assert!(spare.iter().all(|memory| memory.capacity() >= MIB && memory.is_empty()));
+        let (mut one, mut other) = (grown(&memory), grown(&memory));
+        let held: Vec<_> = (0..5).map(|_| batch(&mut one, GROWN)).collect();
+        other.fill(0, &mut vec![1; 10].into());
+        let small = other.take();
+        drop(held);
+        drop(small);
+        assert_eq!(memory.lock().len(), 2 * GIVEN_MAX);
+        assert!(memory.lock().iter().all(|buffer| buffer.len() >= BATCH_BYTES_MAX));
+        drop(one);
+        assert_eq!(memory.lock().len(), GIVEN_MAX);
     }
+
+    #[test]
+    fn what_begins_small_goes_on_in_larger_memory() {
+        let mut gather = Gather::new(Arc::default());
+        let parts = [vec![1; 10], vec![2; SMALL_BYTES], vec![3; 100]];
+        for part in &parts {
+            assert!(!gather.fill(0, &mut part.clone().into()));
+        }
+        assert_eq!(gather.take(), parts.concat());
+    }
+
+    const MIB: usize = 1 << 20;
+
+    const GROWN: usize = 64 * MIB;
 }
