@@ -199,7 +199,8 @@ impl Appender for MemoryAppender {
 
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.len += bytes.len() as u64;
-        self.unwritten.push(bytes);
+        // What it lies in is needed for the next bytes, and may be much larger.
+        self.unwritten.push(Bytes::copy_from_slice(&bytes));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::mem;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use memmap2::MmapMut;
@@ -19,8 +20,8 @@ enum Place {
     /// None at all.
     #[default]
     Nowhere,
-    /// Its own, from so many bytes on.
-    Mapped(MmapMut, usize),
+    /// These bytes of a mapping of its own.
+    Mapped(MmapMut, Range<usize>),
     /// A part of a page that this process keeps.
     Kept(&'static mut [u8]),
 }
@@ -28,8 +29,8 @@ enum Place {
 impl Buffer {
     /// New memory for so many bytes. Ends the process if there is none, as every allocation does.
     pub(super) fn new(len: usize) -> Self {
-        let (map, start) = map(len);
-        Self(Place::Mapped(map, start))
+        let (map, used) = map(len);
+        Self(Place::Mapped(map, used))
     }
 
     /// Memory that this process keeps, if there is some of that length.
@@ -52,7 +53,7 @@ impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
         match &self.0 {
             Place::Nowhere => &[],
-            Place::Mapped(map, start) => &map[*start..],
+            Place::Mapped(map, used) => &map[used.clone()],
             Place::Kept(kept) => kept,
         }
     }
@@ -62,7 +63,7 @@ impl AsMut<[u8]> for Buffer {
     fn as_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
             Place::Nowhere => &mut [],
-            Place::Mapped(map, start) => &mut map[*start..],
+            Place::Mapped(map, used) => &mut map[used.clone()],
             Place::Kept(kept) => kept,
         }
     }
@@ -91,8 +92,8 @@ fn take_kept() -> Option<&'static mut [u8]> {
     with_kept(|all| {
         if all.free.is_empty() && all.pages < KEPT_PAGES_MAX {
             all.pages += 1;
-            let (map, start) = map(LARGE_PAGE_BYTES);
-            let page = &mut Box::leak(Box::new(map))[start..][..LARGE_PAGE_BYTES];
+            let (map, used) = map(LARGE_PAGE_BYTES);
+            let page = &mut Box::leak(Box::new(map))[used];
             all.free.extend(page.chunks_exact_mut(KEPT_BYTES));
         }
         all.free.pop()
@@ -104,20 +105,20 @@ fn with_kept<T>(act: impl FnOnce(&mut Kept) -> T) -> T {
     act(&mut KEPT.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// New memory, which is used from so many bytes on.
-fn map(len: usize) -> (MmapMut, usize) {
+/// New memory, of which these bytes are to be used.
+fn map(len: usize) -> (MmapMut, Range<usize>) {
     // Some systems begin a mapping at a large page only by chance.
     let spare = if len >= LARGE_PAGE_BYTES { LARGE_PAGE_BYTES } else { 0 };
     let Ok(map) = MmapMut::map_anon(len + spare) else {
         handle_alloc_error(Layout::array::<u8>(len).unwrap_or(Layout::new::<u8>()))
     };
     if spare == 0 {
-        return (map, 0);
+        return (map, 0..len);
     }
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage); // or it has small ones
     let start = map.as_ptr().align_offset(LARGE_PAGE_BYTES).min(spare);
-    (map, start)
+    (map, start..start + len)
 }
 
 /// That of most processors.
@@ -144,7 +145,7 @@ mod tests {
         for ((n, buffer), len) in (0..).zip(&buffers).zip(lens.into_iter().cycle()) {
             let page = if len < LARGE_PAGE_BYTES { 4096 } else { LARGE_PAGE_BYTES };
             assert_eq!(buffer.as_ref().as_ptr().align_offset(page), 0);
-            assert!(buffer.len() >= len);
+            assert_eq!(buffer.len(), len);
             assert!(buffer.as_ref().iter().all(|byte| *byte == n), "{n}");
         }
         drop(buffers);

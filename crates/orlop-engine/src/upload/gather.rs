@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     spare: Mutex<Vec<Buffer>>,
     /// How many uploads have batches.
     uploads: AtomicUsize,
+    /// How many batches somebody has.
+    given: AtomicUsize,
 }
 
 /// The bytes of one upload that are in no batch yet.
@@ -79,6 +81,7 @@ impl Gather {
         if self.given_bytes == 0 {
             self.memory.uploads.fetch_add(1, Ordering::Relaxed);
         }
+        self.memory.given.fetch_add(1, Ordering::Relaxed);
         self.given_bytes += self.len as u64;
         let (memory, buffer) = (self.memory.clone(), mem::take(&mut self.buffer));
         Bytes::from_owner(Batch { memory, buffer, len: mem::take(&mut self.len) })
@@ -121,6 +124,7 @@ impl AsRef<[u8]> for Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
+        self.memory.given.fetch_sub(1, Ordering::Relaxed);
         self.memory.take_back(mem::take(&mut self.buffer));
     }
 }
@@ -139,15 +143,22 @@ impl Memory {
         found.unwrap_or_else(|| Buffer::new(len))
     }
 
-    /// Takes memory back, and keeps what the uploads that have batches may need soon.
+    /// Takes memory back, and keeps what may be needed soon, the largest, and a little for ever.
     fn take_back(&self, buffer: Buffer) {
+        let uploads = self.uploads.load(Ordering::Relaxed);
+        let needed = self.given.load(Ordering::Relaxed).max(uploads.saturating_mul(GIVEN_MAX));
         let mut spare = self.lock();
         if !buffer.is_kept() {
             spare.push(buffer);
         }
-        let count_max = self.uploads.load(Ordering::Relaxed).saturating_mul(GIVEN_MAX);
-        spare.sort_unstable_by_key(Buffer::len); // large ones took longer to get
-        let surplus = spare.len().saturating_sub(count_max);
+        spare.sort_unstable_by_key(Buffer::len);
+        let mut bytes: usize = spare.iter().map(Buffer::len).sum();
+        let surplus = spare.iter().take(spare.len().saturating_sub(needed)).take_while(|buffer| {
+            let is_too_much = bytes > SPARE_BYTES_MAX;
+            bytes -= buffer.len();
+            is_too_much
+        });
+        let surplus = surplus.count();
         let surplus: Vec<_> = spare.drain(..surplus).collect();
         drop(spare);
         drop(surplus); // which takes a while
@@ -175,6 +186,9 @@ const SMALL_BYTES: usize = 64 << 10;
 
 /// One is written and hashed, and one has just been.
 const GIVEN_MAX: usize = 2;
+
+/// Two large batches, for the next upload: large pages take a while to be found and cleared.
+const SPARE_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX;
 
 #[cfg(test)]
 mod tests {
@@ -248,25 +262,31 @@ mod tests {
         let held = batch(&mut gather, GROWN);
         assert_ne!(place(&batch(&mut gather, GROWN)), place(&held), "it is somebody's");
         drop(gather);
-        assert_eq!(memory.lock().len(), 0, "there is nobody to need it");
         assert!(held.iter().all(|byte| *byte == 1));
+        let place_of_held = place(&held);
         drop(held);
-        assert_eq!(memory.lock().len(), 0);
+        let mut next = grown(&memory);
+        let held: Vec<_> = (0..2).map(|_| batch(&mut next, GROWN)).collect();
+        assert!(held.iter().any(|batch| place(batch) == place_of_held));
     }
 
     #[test]
-    fn what_is_spare_is_as_much_as_uploads_need_and_the_largest() {
+    fn what_is_spare_is_as_much_as_is_in_use_and_the_largest() {
         let memory = Arc::new(Memory::default());
-        let (mut one, mut other) = (grown(&memory), grown(&memory));
-        let held: Vec<_> = (0..5).map(|_| batch(&mut one, GROWN)).collect();
-        other.fill(0, &mut vec![1; 10].into());
-        let small = other.take();
-        drop(held);
+        let bytes = || memory.lock().iter().map(Buffer::len).sum::<usize>();
+        let mut gather = grown(&memory);
+        let held: Vec<_> = (0..10).map(|_| batch(&mut gather, GROWN)).collect();
+        gather.fill(0, &mut vec![1; 10].into());
+        let small = gather.take();
+        for batch in held {
+            drop(batch);
+            let (spare, given) = (memory.lock().len(), memory.given.load(Ordering::Relaxed));
+            assert!(spare <= given.max(GIVEN_MAX), "{spare} are spare, {given} in use");
+        }
         drop(small);
-        assert_eq!(memory.lock().len(), 2 * GIVEN_MAX);
         assert!(memory.lock().iter().all(|buffer| buffer.len() >= BATCH_BYTES_MAX));
-        drop(one);
-        assert_eq!(memory.lock().len(), GIVEN_MAX);
+        drop(gather);
+        assert!((BATCH_BYTES_MAX..=SPARE_BYTES_MAX).contains(&bytes()), "{}", bytes());
     }
 
     #[test]
