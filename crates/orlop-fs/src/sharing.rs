@@ -122,7 +122,9 @@ impl<L> Drop for Shared<'_, L> {
         state.sharers -= 1;
         if state.sharers == 0 {
             state.lock = None;
-            self.0.freed.notify_all();
+            if state.wanted > 0 {
+                self.0.freed.notify_all(); // nobody else waits for this
+            }
         }
     }
 }
