@@ -151,15 +151,17 @@ impl Memory {
         if !buffer.is_kept() {
             spare.push(buffer);
         }
+        if spare.len() <= needed {
+            return;
+        }
         spare.sort_unstable_by_key(Buffer::len);
         let mut bytes: usize = spare.iter().map(Buffer::len).sum();
-        let surplus = spare.iter().take(spare.len().saturating_sub(needed)).take_while(|buffer| {
-            let is_too_much = bytes > SPARE_BYTES_MAX;
-            bytes -= buffer.len();
-            is_too_much
-        });
-        let surplus = surplus.count();
-        let surplus: Vec<_> = spare.drain(..surplus).collect();
+        let mut surplus = Vec::new();
+        while spare.len() > needed && bytes > SPARE_BYTES_MAX {
+            let smallest = spare.remove(0);
+            bytes -= smallest.len();
+            surplus.push(smallest);
+        }
         drop(spare);
         drop(surplus); // which takes a while
     }
