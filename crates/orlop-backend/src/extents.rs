@@ -98,7 +98,8 @@ pub trait Appender: Debug + Send {
     ///
     /// Each call may be handed to another thread, so callers bring much at a time; as a rule up to
     /// a multiple of a MiB of the extent, from memory that begins at a page, which a medium may be
-    /// able to take as it is.
+    /// able to take as it is. That memory is used again when nobody has the bytes any more: whoever
+    /// keeps them for long keeps a copy.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Makes everything durable that was written so far, and says how to go on from here, in

@@ -26,7 +26,7 @@ pub struct MemoryExtents {
 
 #[derive(Debug)]
 struct Extent {
-    /// The pieces as they were written, so that nothing is ever copied.
+    /// In pieces as they were written, so that nothing is copied again.
     pieces: Vec<Bytes>,
     len: u64,
     sealed: bool,

@@ -7,6 +7,7 @@
 //! To wake a thread takes as long as to hash some hundred KiB, so batches grow with an upload; but
 //! the last one is written and hashed when all has come in, so it must not be much of the whole.
 
+use std::cmp::Reverse;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use bytes::{Buf, Bytes};
 
 use super::buffer::{Buffer, KEPT_BYTES};
 
-/// The memory of all uploads of a process.
+/// The memory of all uploads of a registry.
 ///
 /// What they have used others can use: new memory has to be found and cleared by the operating
 /// system, which takes as long as to fill it.
@@ -154,11 +155,13 @@ impl Memory {
         if spare.len() <= needed {
             return;
         }
-        spare.sort_unstable_by_key(Buffer::len);
+        spare.sort_unstable_by_key(|buffer| Reverse(buffer.len()));
         let mut bytes: usize = spare.iter().map(Buffer::len).sum();
         let mut surplus = Vec::new();
-        while spare.len() > needed && bytes > SPARE_BYTES_MAX {
-            let smallest = spare.remove(0);
+        while spare.len() > needed
+            && bytes > SPARE_BYTES_MAX
+            && let Some(smallest) = spare.pop()
+        {
             bytes -= smallest.len();
             surplus.push(smallest);
         }
@@ -181,7 +184,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// A batch is no larger than this part of what came before it.
 const PARTS_MIN: u64 = 8;
 
-/// What the uploads of a process share for one batch of each, unless they are too many.
+/// What the uploads of a registry share for one batch of each, unless they are too many.
 const BATCHES_BYTES_MAX: usize = 8 << 20;
 
 const SMALL_BYTES: usize = 64 << 10;
