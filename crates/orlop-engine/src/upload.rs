@@ -217,9 +217,10 @@ impl Upload {
         {
             self.is_torn = true;
             let batch = self.gather.take();
-            let written = appender.write(batch.clone()).await;
+            let written = appender.write(batch.clone());
+            // Neither waits for the other to take what came before.
+            let (written, ()) = futures::join!(written, self.stream.update(batch));
             self.unless_overtaken(written).await?;
-            self.stream.update(batch).await;
             self.is_torn = false;
         }
         Ok(())

@@ -7,7 +7,8 @@
 //! there is nobody else to run, the moment is over at once.
 //!
 //! Where there are [`Threads`], these hash what is waiting, and a stream goes on at once: its next
-//! bytes come in while those before are hashed. It is never further ahead than that.
+//! bytes come in while those before are hashed, and where it has a thread for itself they wait there
+//! already when it is done. It is never further ahead than that.
 //!
 //! The state of a hash is copied into the queue. Whoever is dropped takes his bytes out with him,
 //! and if he has taken others' bytes, these hash them themselves.

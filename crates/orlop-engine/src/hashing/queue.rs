@@ -25,16 +25,37 @@ struct State {
     workers: usize,
 }
 
-/// The next bytes of a stream.
+/// The next bytes of a stream, and what it has come to before them.
 #[derive(Debug)]
 struct Job {
-    id: u64,
     hasher: Hasher,
-    source: Source,
-    back: oneshot::Sender<io::Result<Hasher>>,
+    bytes: Waiting,
 }
 
-/// What somebody holds whose bytes are in the queue. They leave it with him.
+/// Bytes that somebody holds a ticket for.
+#[derive(Debug)]
+struct Waiting {
+    id: u64,
+    source: Source,
+    back: oneshot::Sender<io::Result<Hasher>>,
+    behind: Arc<Behind>,
+}
+
+/// What is to be hashed behind some bytes, as soon as these are: whoever hashes them puts it into
+/// the queue, and goes on without waiting for anybody to bring it.
+#[derive(Debug, Default)]
+struct Behind(Mutex<Place>);
+
+#[derive(Debug, Default)]
+enum Place {
+    #[default]
+    Free,
+    Taken(Waiting),
+    /// The bytes before are hashed, or nobody will hash them.
+    Closed,
+}
+
+/// What somebody holds whose bytes are in the queue, or behind others. They leave it with him.
 #[derive(Debug)]
 pub(super) struct Ticket {
     queue: Arc<Queue>,
@@ -42,17 +63,42 @@ pub(super) struct Ticket {
     /// Kept, in case that nobody comes to hash them.
     source: Source,
     answer: oneshot::Receiver<io::Result<Hasher>>,
+    behind: Arc<Behind>,
 }
 
 impl Queue {
     pub(super) fn put(self: &Arc<Self>, hasher: &Hasher, source: Source) -> Ticket {
+        let (ticket, bytes) = self.ticket(source);
+        self.lock().jobs.push_back(Job { hasher: hasher.clone(), bytes });
+        ticket
+    }
+
+    fn ticket(self: &Arc<Self>, source: Source) -> (Ticket, Waiting) {
         let (back, answer) = oneshot::channel();
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
-        state.jobs.push_back(Job { id, hasher: hasher.clone(), source: source.clone(), back });
         drop(state);
-        Ticket { queue: self.clone(), id, source, answer }
+        let behind = Arc::<Behind>::default();
+        let waiting = Waiting { id, source: source.clone(), back, behind: behind.clone() };
+        (Ticket { queue: self.clone(), id, source, answer, behind }, waiting)
+    }
+
+    fn hash(&self, jobs: Vec<Job>) {
+        let (given, rest): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .map(|Job { hasher, bytes }| ((hasher, bytes.source), (bytes.back, bytes.behind)))
+            .unzip();
+        // Sources are gone by now: their owners may count on being the last ones who have them.
+        for (hashed, (back, behind)) in source::hash(given).into_iter().zip(rest) {
+            // Before the answer: who has that lets go of his ticket, and what is behind goes with it.
+            if let Place::Taken(bytes) = behind.close()
+                && let Ok(hasher) = &hashed
+            {
+                self.lock().jobs.push_back(Job { hasher: hasher.clone(), bytes });
+            }
+            let _ = back.send(hashed); // nobody may wait for it any more
+        }
     }
 
     /// Has one more thread hash until nothing is waiting, unless all of them are at it.
@@ -85,6 +131,10 @@ impl State {
         let streams = if self.jobs.len() == 4 { 2 } else { 3 };
         self.jobs.drain(..streams.min(self.jobs.len())).collect()
     }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        self.jobs.iter().position(|job| job.bytes.id == id)
+    }
 }
 
 impl Ticket {
@@ -93,17 +143,29 @@ impl Ticket {
         self.source.len()
     }
 
+    /// Puts the next bytes of the stream behind these; gives them back if these are hashed already,
+    /// or have others behind them.
+    pub(super) fn put_behind(&self, source: Source) -> Result<Self, Source> {
+        let mut place = self.behind.lock();
+        if !matches!(*place, Place::Free) {
+            return Err(source);
+        }
+        let (ticket, waiting) = self.queue.ticket(source);
+        *place = Place::Taken(waiting);
+        Ok(ticket)
+    }
+
     /// Hashes the bytes on this thread, unless somebody else has taken them, and with them what
     /// has waited longest.
     pub(super) fn work(&self) {
         let mut state = self.queue.lock();
-        let Some(at) = state.jobs.iter().position(|job| job.id == self.id) else {
+        let Some(at) = state.position(self.id) else {
             return;
         };
         state.jobs.make_contiguous()[..=at].rotate_right(1);
         let jobs = state.take();
         drop(state);
-        hash(jobs);
+        self.queue.hash(jobs);
     }
 
     /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
@@ -123,11 +185,24 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        // Who waits for what is behind hears of it, if these bytes were not hashed.
+        drop(self.behind.close());
         let mut state = self.queue.lock();
-        let job = state.jobs.iter().position(|job| job.id == self.id);
-        let job = job.and_then(|at| state.jobs.remove(at));
+        let job = state.position(self.id).and_then(|at| state.jobs.remove(at));
         drop(state);
         drop(job);
+    }
+}
+
+impl Behind {
+    /// What is there; from now on nothing can be.
+    fn close(&self) -> Place {
+        mem::replace(&mut *self.lock(), Place::Closed)
+    }
+
+    /// Never held while something is awaited or hashed.
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,7 +226,7 @@ impl Worker {
             }
             let jobs = state.take();
             drop(state);
-            hash(jobs);
+            self.queue.hash(jobs);
         }
     }
 }
@@ -168,14 +243,5 @@ impl Drop for Worker {
         let jobs = if is_last { mem::take(&mut state.jobs) } else { VecDeque::new() };
         drop(state);
         drop(jobs); // who waits for them hears of it
-    }
-}
-
-fn hash(jobs: Vec<Job>) {
-    let (given, backs): (Vec<_>, Vec<_>) =
-        jobs.into_iter().map(|job| ((job.hasher, job.source), job.back)).unzip();
-    // Its source is gone by now: its owner may count on being the last one who has it.
-    for (hashed, back) in source::hash(given).into_iter().zip(backs) {
-        let _ = back.send(hashed); // nobody may wait for it any more
     }
 }

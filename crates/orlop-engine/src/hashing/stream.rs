@@ -1,5 +1,6 @@
 //! What an upload, or a blob that is looked at, brings to be hashed.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io;
@@ -22,14 +23,14 @@ pub(crate) struct Stream {
     hashing: Arc<Hashing>,
     /// Has seen all bytes but those that are under way.
     hasher: Hasher,
-    /// What is hashed beside the caller.
-    under_way: Option<Ticket>,
+    /// What is hashed beside the caller, in its order.
+    under_way: VecDeque<Ticket>,
     is_counted: bool,
 }
 
 impl Stream {
     pub(super) fn new(hashing: Arc<Hashing>, hasher: Hasher) -> Self {
-        Self { hashing, hasher, under_way: None, is_counted: false }
+        Self { hashing, hasher, under_way: VecDeque::new(), is_counted: false }
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
@@ -38,24 +39,30 @@ impl Stream {
 
     /// How many bytes it was given.
     pub(crate) fn size(&self) -> u64 {
-        self.hasher.size() + self.under_way.as_ref().map_or(0, Ticket::len)
+        self.hasher.size() + self.under_way.iter().map(Ticket::len).sum::<u64>()
     }
 
     /// Hashes the next bytes. Threads do it beside the caller, who waits only for what he brought
-    /// before. When the future is dropped, the hash is of no more use.
+    /// before, and if there is a thread for each stream, only for what he brought before that: the
+    /// thread goes on with these at once. When the future is dropped, the hash is of no more use.
     pub(crate) async fn update(&mut self, bytes: Bytes) {
-        self.settle().await;
         if !mem::replace(&mut self.is_counted, true) {
             self.hashing.streams.fetch_add(1, Ordering::Relaxed);
         }
-        let queue = &self.hashing.queue;
-        if let Some(threads) = &self.hashing.threads
+        let streams = self.hashing.streams.load(Ordering::Relaxed);
+        if let Some(threads) = self.hashing.threads.clone()
             && bytes.len() >= SHARED_BYTES_MIN
         {
-            self.under_way = Some(queue.put(&self.hasher, Source::Bytes(bytes)));
-            queue.work_on(&**threads);
+            let ahead = if streams <= threads.count() { AHEAD_MAX } else { 1 };
+            while self.under_way.len() >= ahead {
+                self.settle_first().await;
+            }
+            self.put(Source::Bytes(bytes)).await;
+            self.hashing.queue.work_on(&*threads);
             return;
         }
+        self.settle().await;
+        let queue = &self.hashing.queue;
         let mut at = 0;
         while at < bytes.len() {
             let piece = at..bytes.len().min(at + PIECE_BYTES);
@@ -96,13 +103,35 @@ impl Stream {
         Ok(self.hasher.size() - before)
     }
 
+    /// Has bytes hashed behind those that are under way.
+    async fn put(&mut self, source: Source) {
+        let put = match self.under_way.back() {
+            Some(before) => before.put_behind(source),
+            None => Err(source),
+        };
+        let ticket = match put {
+            Ok(ticket) => ticket,
+            Err(source) => {
+                self.settle().await;
+                self.hashing.queue.put(&self.hasher, source)
+            }
+        };
+        self.under_way.push_back(ticket);
+    }
+
     /// The hash of all bytes, when they are hashed.
     pub(crate) async fn settle(&mut self) -> &Hasher {
-        if let Some(ticket) = &mut self.under_way {
-            let _ = ticket.end(&mut self.hasher).await; // nothing is read that could fail
-            self.under_way = None; // its bytes may be wanted for others
+        while !self.under_way.is_empty() {
+            self.settle_first().await;
         }
         &self.hasher
+    }
+
+    async fn settle_first(&mut self) {
+        if let Some(ticket) = self.under_way.front_mut() {
+            let _ = ticket.end(&mut self.hasher).await; // nothing is read that could fail
+            self.under_way.pop_front(); // its bytes may be wanted for others
+        }
     }
 }
 
@@ -126,6 +155,10 @@ async fn let_others_run() {
     })
     .await;
 }
+
+/// So many pieces of a stream are under way at most: one is hashed, and one waits for that, so that
+/// a thread need not wait until somebody has heard that it is done.
+const AHEAD_MAX: usize = 2;
 
 /// What is less is hashed faster than it is handed over.
 const SHARED_BYTES_MIN: usize = 4 << 10;

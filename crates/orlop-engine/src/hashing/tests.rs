@@ -200,19 +200,49 @@ fn threads_go_on_until_nothing_is_left() {
 }
 
 #[test]
-fn a_stream_is_one_piece_ahead_at_most() {
+fn a_stream_with_a_thread_for_itself_is_two_pieces_ahead_at_most() {
     let threads = Arc::new(Later::default());
     let hashing = Arc::new(Hashing::on(Some(threads.clone())));
-    let (mut stream, few) = (stream(&hashing), Bytes::from_static(b"few"));
-    assert!(stream.update(bytes(1)).now_or_never().is_some());
-    assert_eq!(stream.size(), 10_000, "what is under way counts");
-    assert!(stream.update(bytes(2)).now_or_never().is_none());
-    assert!(stream.update(few.clone()).now_or_never().is_none(), "order is kept");
-    assert_eq!(stream.size(), 10_000, "what was given up does not");
+    let (mut one, few) = (stream(&hashing), Bytes::from_static(b"few"));
+    for fill in 1..=2 {
+        assert!(one.update(bytes(fill)).now_or_never().is_some());
+    }
+    assert_eq!(hashing.queue.len(), 1, "the second piece is behind the first");
+    assert_eq!(one.size(), 20_000, "what is under way counts");
+    assert!(one.update(bytes(3)).now_or_never().is_none());
+    assert!(one.update(few.clone()).now_or_never().is_none(), "order is kept");
+    assert_eq!(one.size(), 20_000, "what was given up does not");
+    let mut two = stream(&hashing);
+    assert!(two.update(bytes(4)).now_or_never().is_some());
+    assert!(two.update(bytes(5)).now_or_never().is_none(), "there is one thread for both");
     let Work(work) = threads.work.lock().unwrap().remove(0);
     work();
-    assert!(stream.update(few.clone()).now_or_never().is_some());
-    check(stream, &[&bytes(1)[..], &few].concat());
+    assert_eq!(hashing.queue.len(), 0, "it went on with what was behind");
+    assert!(one.update(few.clone()).now_or_never().is_some());
+    check(one, &[&bytes(1)[..], &bytes(2), &few].concat());
+    check(two, &bytes(4));
+}
+
+#[test]
+fn what_is_behind_goes_where_the_bytes_before_it_go() {
+    for is_dropped in [true, false] {
+        let threads = Arc::new(Later::default());
+        let hashing = Arc::new(Hashing::on(Some(threads.clone())));
+        let mut one = stream(&hashing);
+        for fill in 1..=2 {
+            assert!(one.update(bytes(fill)).now_or_never().is_some());
+        }
+        let Work(work) = threads.work.lock().unwrap().remove(0);
+        if is_dropped {
+            drop(one);
+            assert_eq!(hashing.queue.len(), 0);
+            work();
+        } else {
+            drop(work); // as a runtime does that ends
+            check(one, &[bytes(1), bytes(2)].concat());
+        }
+        assert_eq!(hashing.queue.len(), 0);
+    }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
