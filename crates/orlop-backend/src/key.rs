@@ -66,7 +66,7 @@ impl Prefix {
 
     /// The key that adds one segment.
     pub fn key(&self, name: &str) -> Result<Key> {
-        Key::new(self.0.split('/').chain([name]))
+        join_behind(&self.0, [name]).map(|text| Key(text.into()))
     }
 
     /// The prefix as text, without a slash at the end.
@@ -81,10 +81,19 @@ impl Prefix {
 }
 
 fn join<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -> Result<String> {
-    let mut text = String::new();
+    join_behind("", segments)
+}
+
+/// Joins segments behind those that were joined before.
+fn join_behind<S: AsRef<str>>(
+    before: &str,
+    segments: impl IntoIterator<Item = S>,
+) -> Result<String> {
+    let mut text = String::with_capacity(KEY_BYTES_USUAL);
+    text.push_str(before);
     for segment in segments {
         let segment = segment.as_ref();
-        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._!-".contains(&b);
+        let is_allowed = |b: u8| IS_ALLOWED[usize::from(b)];
         if segment.is_empty()
             || segment.len() > SEGMENT_BYTES_MAX
             || segment.starts_with('.')
@@ -137,6 +146,21 @@ impl fmt::Debug for Prefix {
 }
 
 const SEGMENT_BYTES_MAX: usize = 255;
+
+/// Most keys have no more.
+const KEY_BYTES_USUAL: usize = 128;
+
+/// Which bytes a segment may have.
+const IS_ALLOWED: [bool; 256] = {
+    let mut is_allowed = [false; 256];
+    let mut byte = 0u8;
+    while byte < u8::MAX {
+        is_allowed[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'!' | b'-');
+        byte += 1;
+    }
+    is_allowed
+};
 
 #[cfg(test)]
 mod tests {

@@ -61,23 +61,30 @@ impl FromStr for RandomId {
             let message = format!("invalid id {shown:?}: expected 26 characters of base32");
             Err(Error::new(ErrorKind::Misuse, message))
         };
+        let text = text.as_bytes();
         if text.len() != Self::TEXT_BYTES {
             return refuse();
         }
-        let mut bits = 0u128;
-        for byte in text.bytes() {
-            let digit = match byte {
-                b'a'..=b'z' => byte - b'a',
-                b'2'..=b'7' => byte - b'2' + 26,
-                _ => return refuse(),
-            };
-            if bits >> 123 != 0 {
-                return refuse(); // more than 128 bits
+        // By the word: every record that is read has some.
+        match [0..2, 2..14, 14..26].map(|digits| bits(&text[digits])) {
+            [Some(head @ 0..=0xff), Some(high), Some(low)] => {
+                Ok(Self(u128::from(head) << 120 | u128::from(high) << 60 | u128::from(low)))
             }
-            bits = bits << 5 | u128::from(digit);
+            _ => refuse(), // or more than 128 bits
         }
-        Ok(Self(bits))
     }
+}
+
+/// The bits of up to 12 digits.
+fn bits(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |bits, digit| {
+        let digit = match digit {
+            b'a'..=b'z' => digit - b'a',
+            b'2'..=b'7' => digit - b'2' + 26,
+            _ => return None,
+        };
+        Some(bits << 5 | u64::from(digit))
+    })
 }
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
