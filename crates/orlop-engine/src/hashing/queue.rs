@@ -41,8 +41,8 @@ struct Waiting {
     behind: Arc<Behind>,
 }
 
-/// What is to be hashed behind some bytes, as soon as these are: whoever hashes them puts it into
-/// the queue, and goes on without waiting for anybody to bring it.
+/// What is to be hashed behind some bytes, as soon as these are: whoever hashes them goes on with it,
+/// and need not wait for anybody to bring it.
 #[derive(Debug, Default)]
 struct Behind(Mutex<Place>);
 
@@ -84,25 +84,8 @@ impl Queue {
         (Ticket { queue: self.clone(), id, source, answer, behind }, waiting)
     }
 
-    fn hash(&self, jobs: Vec<Job>) {
-        let (given, rest): (Vec<_>, Vec<_>) = jobs
-            .into_iter()
-            .map(|Job { hasher, bytes }| ((hasher, bytes.source), (bytes.back, bytes.behind)))
-            .unzip();
-        // Sources are gone by now: their owners may count on being the last ones who have them.
-        for (hashed, (back, behind)) in source::hash(given).into_iter().zip(rest) {
-            // Before the answer: who has that lets go of his ticket, and what is behind goes with it.
-            if let Place::Taken(bytes) = behind.close()
-                && let Ok(hasher) = &hashed
-            {
-                self.lock().jobs.push_back(Job { hasher: hasher.clone(), bytes });
-            }
-            let _ = back.send(hashed); // nobody may wait for it any more
-        }
-    }
-
     /// Has one more thread hash until nothing is waiting, unless all of them are at it.
-    pub(super) fn work_on(self: &Arc<Self>, threads: &dyn Threads) {
+    pub(super) fn work_on(self: &Arc<Self>, threads: &Arc<dyn Threads>) {
         {
             let mut state = self.lock();
             if state.workers >= threads.count().max(1) {
@@ -110,7 +93,7 @@ impl Queue {
             }
             state.workers += 1;
         }
-        let worker = Worker { queue: self.clone(), is_done: false };
+        let worker = Worker { queue: self.clone(), threads: threads.clone(), is_done: false };
         threads.run(Box::new(move || worker.work()));
     }
 
@@ -126,10 +109,11 @@ impl Queue {
 }
 
 impl State {
-    /// What is hashed together: three streams, but of four rather two and two.
-    fn take(&mut self) -> Vec<Job> {
-        let streams = if self.jobs.len() == 4 { 2 } else { 3 };
-        self.jobs.drain(..streams.min(self.jobs.len())).collect()
+    /// Adds to what is hashed together: three streams, but of four rather two and two.
+    fn fill(&mut self, together: &mut Vec<Job>) {
+        let streams = if together.len() + self.jobs.len() == 4 { 2 } else { 3usize };
+        let more = streams.saturating_sub(together.len()).min(self.jobs.len());
+        together.extend(self.jobs.drain(..more));
     }
 
     fn position(&self, id: u64) -> Option<usize> {
@@ -163,9 +147,11 @@ impl Ticket {
             return;
         };
         state.jobs.make_contiguous()[..=at].rotate_right(1);
-        let jobs = state.take();
+        let mut jobs = Vec::new();
+        state.fill(&mut jobs);
         drop(state);
-        self.queue.hash(jobs);
+        let behind = hash(jobs);
+        self.queue.lock().jobs.extend(behind);
     }
 
     /// Waits until the bytes are hashed. If whoever took them did not come to it, hashes them.
@@ -209,25 +195,38 @@ impl Behind {
 /// A thread at work, or on its way to it.
 struct Worker {
     queue: Arc<Queue>,
+    threads: Arc<dyn Threads>,
     /// Whether it has seen that nothing is waiting.
     is_done: bool,
 }
 
 impl Worker {
     fn work(mut self) {
-        loop {
-            let mut state = self.queue.lock();
-            if state.jobs.is_empty() {
-                // Under the same lock: what comes after it finds a thread missing.
-                state.workers -= 1;
-                drop(state);
-                self.is_done = true;
-                return;
-            }
-            let jobs = state.take();
-            drop(state);
-            self.queue.hash(jobs);
+        let mut jobs = Vec::new();
+        while self.take(&mut jobs) {
+            jobs = hash(jobs);
         }
+    }
+
+    /// What comes next: what was behind the last bytes, and what is waiting. Says whether there is
+    /// anything.
+    fn take(&mut self, jobs: &mut Vec<Job>) -> bool {
+        let mut state = self.queue.lock();
+        if jobs.len() > 1 && state.workers < self.threads.count() {
+            // Or streams that met once would never part, with a thread for each of them idle.
+            state.jobs.extend(jobs.drain(1..));
+            drop(state);
+            self.queue.work_on(&self.threads);
+            return true;
+        }
+        state.fill(jobs);
+        if jobs.is_empty() {
+            // Under the same lock: what comes after it finds a thread missing.
+            state.workers -= 1;
+            drop(state);
+            self.is_done = true;
+        }
+        !self.is_done
     }
 }
 
@@ -244,4 +243,24 @@ impl Drop for Worker {
         drop(state);
         drop(jobs); // who waits for them hears of it
     }
+}
+
+/// Hashes, and says what is to be hashed behind.
+fn hash(jobs: Vec<Job>) -> Vec<Job> {
+    let (given, rest): (Vec<_>, Vec<_>) = jobs
+        .into_iter()
+        .map(|Job { hasher, bytes }| ((hasher, bytes.source), (bytes.back, bytes.behind)))
+        .unzip();
+    let mut next = Vec::new();
+    // Sources are gone by now: their owners may count on being the last ones who have them.
+    for (hashed, (back, behind)) in source::hash(given).into_iter().zip(rest) {
+        // Before the answer: who has that lets go of his ticket, and what is behind goes with it.
+        if let Place::Taken(bytes) = behind.close()
+            && let Ok(hasher) = &hashed
+        {
+            next.push(Job { hasher: hasher.clone(), bytes });
+        }
+        let _ = back.send(hashed); // nobody may wait for it any more
+    }
+    next
 }

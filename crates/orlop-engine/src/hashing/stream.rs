@@ -13,9 +13,9 @@ use std::task::Poll;
 use bytes::Bytes;
 use orlop_oci::{Algorithm, Hasher};
 
-use super::Hashing;
 use super::queue::Ticket;
 use super::source::Source;
+use super::{Hashing, Threads};
 
 /// One of the streams that may meet, from its first bytes until it is dropped.
 #[derive(Debug)]
@@ -57,8 +57,7 @@ impl Stream {
             while self.under_way.len() >= ahead {
                 self.settle_first().await;
             }
-            self.put(Source::Bytes(bytes)).await;
-            self.hashing.queue.work_on(&*threads);
+            self.put(Source::Bytes(bytes), &threads).await;
             return;
         }
         self.settle().await;
@@ -96,15 +95,16 @@ impl Stream {
         let source = Source::File(file.clone(), part);
         let mut ticket = self.hashing.queue.put(&self.hasher, source);
         match &self.hashing.threads {
-            Some(threads) => self.hashing.queue.work_on(&**threads),
+            Some(threads) => self.hashing.queue.work_on(threads),
             None => ticket.work(),
         }
         ticket.end(&mut self.hasher).await?;
         Ok(self.hasher.size() - before)
     }
 
-    /// Has bytes hashed behind those that are under way.
-    async fn put(&mut self, source: Source) {
+    /// Has bytes hashed behind those that are under way, by the thread that has these, or else by
+    /// whichever.
+    async fn put(&mut self, source: Source, threads: &Arc<dyn Threads>) {
         let put = match self.under_way.back() {
             Some(before) => before.put_behind(source),
             None => Err(source),
@@ -113,7 +113,9 @@ impl Stream {
             Ok(ticket) => ticket,
             Err(source) => {
                 self.settle().await;
-                self.hashing.queue.put(&self.hasher, source)
+                let ticket = self.hashing.queue.put(&self.hasher, source);
+                self.hashing.queue.work_on(threads);
+                ticket
             }
         };
         self.under_way.push_back(ticket);

@@ -148,9 +148,16 @@ async fn concurrent_uploads_share() {
 }
 
 /// Threads that exist only when somebody asks for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Later {
+    count: usize,
     work: Mutex<Vec<Work>>,
+}
+
+impl Later {
+    fn new(count: usize) -> Arc<Self> {
+        Arc::new(Self { count, work: Mutex::default() })
+    }
 }
 
 struct Work(Box<dyn FnOnce() + Send>);
@@ -163,7 +170,7 @@ impl std::fmt::Debug for Work {
 
 impl Threads for Later {
     fn count(&self) -> usize {
-        1
+        self.count
     }
 
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
@@ -174,7 +181,7 @@ impl Threads for Later {
 #[test]
 fn threads_go_on_until_nothing_is_left() {
     for is_run in [true, false] {
-        let threads = Arc::new(Later::default());
+        let threads = Later::new(1);
         let hashing = Arc::new(Hashing::on(Some(threads.clone())));
         let mut streams: [_; 5] = std::array::from_fn(|_| stream(&hashing));
         let all = bytes(5);
@@ -201,7 +208,7 @@ fn threads_go_on_until_nothing_is_left() {
 
 #[test]
 fn a_stream_with_a_thread_for_itself_is_two_pieces_ahead_at_most() {
-    let threads = Arc::new(Later::default());
+    let threads = Later::new(1);
     let hashing = Arc::new(Hashing::on(Some(threads.clone())));
     let (mut one, few) = (stream(&hashing), Bytes::from_static(b"few"));
     for fill in 1..=2 {
@@ -226,7 +233,7 @@ fn a_stream_with_a_thread_for_itself_is_two_pieces_ahead_at_most() {
 #[test]
 fn what_is_behind_goes_where_the_bytes_before_it_go() {
     for is_dropped in [true, false] {
-        let threads = Arc::new(Later::default());
+        let threads = Later::new(1);
         let hashing = Arc::new(Hashing::on(Some(threads.clone())));
         let mut one = stream(&hashing);
         for fill in 1..=2 {
@@ -242,6 +249,27 @@ fn what_is_behind_goes_where_the_bytes_before_it_go() {
             check(one, &[bytes(1), bytes(2)].concat());
         }
         assert_eq!(hashing.queue.len(), 0);
+    }
+}
+
+#[test]
+fn streams_that_met_part_where_there_is_a_thread_for_each() {
+    let threads = Later::new(2);
+    let hashing = Arc::new(Hashing::on(Some(threads.clone())));
+    let mut streams = [stream(&hashing), stream(&hashing)];
+    for fill in 1..=2 {
+        for stream in &mut streams {
+            assert!(stream.update(bytes(fill)).now_or_never().is_some());
+        }
+    }
+    let mut asked = std::mem::take(&mut *threads.work.lock().unwrap());
+    assert_eq!(asked.len(), 2, "nobody is asked for what is behind");
+    drop(asked.pop());
+    let Work(work) = asked.remove(0);
+    work();
+    assert_eq!(threads.work.lock().unwrap().len(), 1, "it asked for the other one");
+    for stream in streams {
+        check(stream, &[bytes(1), bytes(2)].concat());
     }
 }
 
@@ -272,7 +300,7 @@ fn a_file_may_be_shorter_or_not_to_be_read() {
 
 #[test]
 fn a_file_whose_thread_went_away_is_read_by_who_waits() {
-    let threads = Arc::new(Later::default());
+    let threads = Later::new(1);
     let hashing = Arc::new(Hashing::on(Some(threads.clone())));
     let mut stream = stream(&hashing);
     let file = file(&[&bytes(7)]);
