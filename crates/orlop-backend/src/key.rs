@@ -93,7 +93,7 @@ fn join_behind<S: AsRef<str>>(
     text.push_str(before);
     for segment in segments {
         let segment = segment.as_ref();
-        let is_allowed = |b: u8| IS_ALLOWED[usize::from(b)];
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._!-".contains(&b);
         if segment.is_empty()
             || segment.len() > SEGMENT_BYTES_MAX
             || segment.starts_with('.')
@@ -149,18 +149,6 @@ const SEGMENT_BYTES_MAX: usize = 255;
 
 /// Most keys have no more.
 const KEY_BYTES_USUAL: usize = 128;
-
-/// Which bytes a segment may have.
-const IS_ALLOWED: [bool; 256] = {
-    let mut is_allowed = [false; 256];
-    let mut byte = 0u8;
-    while byte < u8::MAX {
-        is_allowed[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'!' | b'-');
-        byte += 1;
-    }
-    is_allowed
-};
 
 #[cfg(test)]
 mod tests {

@@ -189,7 +189,7 @@ const BATCHES_BYTES_MAX: usize = 8 << 20;
 
 const SMALL_BYTES: usize = 64 << 10;
 
-/// One is written and hashed, and one has just been.
+/// One is hashed, and one waits for that or has just been; both are written meanwhile.
 const GIVEN_MAX: usize = 2;
 
 /// Two large batches, for the next upload: large pages take a while to be found and cleared.
