@@ -1,13 +1,11 @@
 //! Where work on files is done: on a thread that may wait, or here and now.
 
-use std::cell::Cell;
 use std::io;
 
-use futures::future::BoxFuture;
 use orlop_backend::{Error, ErrorKind, Result};
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::pool::may_wait;
 use crate::volume::io_kind;
 
 /// Whether work may wait for a medium.
@@ -19,49 +17,11 @@ pub(crate) enum Wait {
     Long,
 }
 
-thread_local! {
-    /// Whether this thread runs nothing but an operation, which may wait.
-    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs an operation on one thread, with all the work on files that it asks for. It may wait for
-/// what others were handed before it: tokio begins work in the order in which it comes, so that is
-/// under way already, however few threads there are.
-pub(crate) async fn waiting(operation: BoxFuture<'static, ()>) -> Result<()> {
-    if MAY_WAIT.get() {
-        operation.await; // it is part of another one
-        return Ok(());
-    }
-    let runtime = Handle::current();
-    blocking(move || {
-        let _waiting = Waiting::begin();
-        runtime.block_on(operation);
-        Ok(())
-    })
-    .await
-}
-
-/// Until it is dropped, this thread runs nothing but an operation.
-struct Waiting;
-
-impl Waiting {
-    fn begin() -> Self {
-        MAY_WAIT.set(true);
-        Self
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        MAY_WAIT.set(false);
-    }
-}
-
 /// Runs file system work where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    if MAY_WAIT.get() {
+    if may_wait() {
         return work();
     }
     ended(tokio::task::spawn_blocking(work)).await
@@ -85,7 +45,7 @@ pub(crate) async fn ended<T>(work: JoinHandle<Result<T>>) -> Result<T> {
 pub(crate) async fn reading<T: Send + 'static>(
     mut work: impl FnMut(Wait) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    if MAY_WAIT.get() {
+    if may_wait() {
         return work(Wait::Long);
     }
     tokio::task::consume_budget().await; // a loop of such reads lets others run now and then

@@ -14,9 +14,8 @@ use orlop_backend::{ErrorKind, Key, Result};
 use crate::blocking::Wait;
 use crate::journal::{Entry, Epoch, Journal};
 use crate::layout::parent;
-use crate::locks::{KeyLocks, Lock};
+use crate::locks::Lock;
 use crate::names::Names;
-use crate::sharing::Shared;
 use crate::volume::{Volume, failed, found};
 
 /// What becomes of a key.
@@ -55,20 +54,21 @@ impl Change<'_> {
 impl Volume {
     /// Makes changes of keys that are locked, all of them with one sync. If it fails, some may be
     /// made, now or late: whoever must know reads again.
-    pub(crate) fn make(&self, locks: KeyLocks, changes: &[Change<'_>]) -> Result<()> {
+    pub(crate) async fn make(&self, locks: Vec<Lock<'_>>, changes: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
         // Before the epoch: one that is over has synced what may get its name later.
         let replacements = self.prepare(changes)?;
-        let made = self.announce(changes).and_then(|announced| {
+        let made = async {
+            let _announced = self.announce(changes)?;
             let epoch = journal.enter(self)?;
-            journal.append(self, &self.entries(journal, &epoch, changes)?)?;
+            journal.append(self, &self.entries(journal, &epoch, changes)?).await?;
             let applied = self.apply_all(changes, &replacements);
             if applied.is_err() {
-                self.take_back(journal, &epoch, changes);
+                self.take_back(journal, &epoch, changes).await;
             }
-            drop(announced);
             applied
-        });
+        };
+        let made = made.await;
         if made.is_err() {
             self.discard(&replacements);
         }
@@ -80,7 +80,7 @@ impl Volume {
     /// Makes keys gone that are locked, and does not wait for the journal, which has it with the next
     /// change that somebody waits for. If all processes end before, or the power is cut, what was there
     /// is made again; an entry whose epoch is over by then does not count, and need not.
-    pub(crate) fn make_early(&self, locks: KeyLocks, gone: &[Change<'_>]) -> Result<()> {
+    pub(crate) fn make_early(&self, locks: Vec<Lock<'_>>, gone: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
         let epoch = journal.enter(self)?;
         journal.append_later(&self.entries(journal, &epoch, gone)?);
@@ -131,7 +131,7 @@ impl Volume {
     }
 
     /// Before names are made that may be new; until they are, the locks are held.
-    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Shared<'_, Lock>>> {
+    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Lock<'_>>> {
         let mut by_dir: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
         for change in changes.iter().filter(|change| change.may_be_new()) {
             let mut path = self.layout.record(change.key);
@@ -201,8 +201,8 @@ impl Volume {
     /// The journal says what could not be made, and a later opening would make it, though its caller
     /// was told that it failed, if nobody has changed the key meanwhile. So the journal is told what
     /// there is instead. If that fails too, the change is one that may be made late.
-    fn take_back(&self, journal: &Journal, epoch: &Epoch<'_>, changes: &[Change<'_>]) {
-        let taken_back = || -> Result<()> {
+    async fn take_back(&self, journal: &Journal, epoch: &Epoch<'_>, changes: &[Change<'_>]) {
+        let taken_back = async {
             let present = |change: &Change<'_>| self.read_raw(change.key, Wait::Long);
             let present: Vec<_> = changes.iter().map(present).collect::<Result<_>>()?;
             let mut entries = Vec::with_capacity(changes.len());
@@ -211,9 +211,9 @@ impl Volume {
                 let content = present.as_ref().map(|(content, _)| &content[..]);
                 entries.push(Entry::new(stamp, change.key, content));
             }
-            journal.append(self, &entries)
+            journal.append(self, &entries).await
         };
-        if let Err(error) = taken_back() {
+        if let Err(error) = taken_back.await {
             tracing::warn!(%error, "a change that failed may be made when the store is opened again");
         }
     }

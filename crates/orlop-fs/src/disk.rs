@@ -3,6 +3,8 @@
 //! Everything above goes through [`Disk`], so that a simulation can stand in for the machine and
 //! show what a power cut leaves of what was not synced.
 
+mod locks;
+
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -45,8 +47,8 @@ pub trait Disk: Debug + Send + Sync {
     fn read_dir(&self, path: &Path) -> io::Result<DirEntries>;
     /// What is known about a file or directory; symbolic links are not followed.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
-    /// Locks the file at `path`, which is made if need be, waiting for those who hold it.
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens the locks that are kept in a directory, which are made if need be.
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>>;
 }
 
 /// An open file. Its locks end when it is dropped, or its process ends.
@@ -78,6 +80,18 @@ pub trait DiskFile: Debug + Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
     /// Locks it for all who share it, unless somebody has it for himself.
     fn try_lock_shared(&self) -> io::Result<bool>;
+}
+
+/// Locks between processes, each of which has a number below 2^32. Who opens them is one holder: to
+/// take again what it has is to change the mode, so its threads must exclude each other by other
+/// means. Its locks end when this is dropped, or its process ends.
+pub trait DiskLocks: Debug + Send + Sync {
+    /// Takes a lock, unless somebody else has it.
+    fn try_lock(&self, number: u64, mode: LockMode) -> io::Result<bool>;
+    /// The same, waiting for those who have it.
+    fn lock(&self, number: u64, mode: LockMode) -> io::Result<()>;
+    /// Gives a lock back.
+    fn unlock(&self, number: u64) -> io::Result<()>;
 }
 
 /// The names in a directory.
@@ -201,18 +215,9 @@ impl Disk for OsDisk {
         fs::symlink_metadata(path).and_then(|metadata| known(&metadata))
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        let file = lock_file(path)?;
-        match mode {
-            LockMode::Exclusive => file.lock()?,
-            LockMode::Shared => file.lock_shared()?,
-        }
-        Ok(Box::new(file))
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
+        locks::open(dir)
     }
-}
-
-fn lock_file(path: &Path) -> io::Result<File> {
-    open_own(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
 
 /// Opens a file that this crate has made. Somebody else may have put something in its place: what a

@@ -18,6 +18,7 @@ use crate::appender::FsAppender;
 use crate::blocking::{blocking, reading};
 use crate::disk::DiskFile;
 use crate::layout::OPEN_EXTENSION;
+use crate::pool::aside;
 use crate::reader::{Reader, cut};
 use crate::volume::{Volume, failed, found};
 
@@ -147,7 +148,7 @@ impl Volume {
             if attempts == 0 {
                 return Ok(None);
             }
-            thread::sleep(CLAIM_PAUSE);
+            aside(|| thread::sleep(CLAIM_PAUSE));
         }
         let found = file.metadata().map_err(open)?.len;
         if found < len {

@@ -20,8 +20,10 @@ mod halves;
 mod mending;
 mod recovery;
 
+use std::future::poll_fn;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use orlop_backend::{Error, ErrorKind, Result};
 
@@ -29,6 +31,7 @@ pub(crate) use self::batch::{Entry, Stamp};
 pub(crate) use self::checkpoint::Epoch;
 use self::halves::Halves;
 use crate::disk::DiskFile;
+use crate::pool::others_first;
 use crate::volume::Volume;
 
 /// The journal of this process. Its file is locked as long as the process lives.
@@ -52,12 +55,21 @@ struct Queue {
     is_led: bool,
 }
 
+/// How a batch was flushed, for each of those who wait for it.
+type Outcome = Result<(), (ErrorKind, String)>;
+
 /// What all who wait for a batch share. Nobody is woken for another one.
 #[derive(Debug, Default)]
 struct Batch {
-    outcome: OnceLock<Result<(), (ErrorKind, String)>>,
-    /// That it is flushed, or that one of those who wait for it is to flush it.
-    turned: Condvar,
+    outcome: OnceLock<Outcome>,
+    /// Those who wait for it to be flushed, one of them to flush it.
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl Batch {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Journal {
@@ -67,27 +79,33 @@ impl Journal {
 
     /// Makes entries durable, together with those of everybody who asks at this moment. If it fails
     /// nobody may act on them, though they may be there after a power cut.
-    pub(crate) fn append(&self, volume: &Volume, entries: &[Entry<'_>]) -> Result<()> {
-        let mut queue = self.enqueue(entries);
-        let batch = queue.batch.clone();
-        while queue.is_led && batch.outcome.get().is_none() {
-            queue = batch.turned.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        if batch.outcome.get().is_none() {
-            queue.is_led = true;
-            let _lead = Lead { journal: self, batch: mem::take(&mut queue.batch) };
-            let waiting = mem::take(&mut queue.waiting);
-            drop(queue);
-            let written = self.halves().write(volume, &waiting);
-            let _ = batch.outcome.set(written.map_err(|error| (error.kind(), error.to_string())));
-        } else {
-            drop(queue);
+    pub(crate) async fn append(&self, volume: &Volume, entries: &[Entry<'_>]) -> Result<()> {
+        let batch = self.enqueue(entries).batch.clone();
+        if let Some(lead) = poll_fn(|context| self.turn(&batch, context)).await {
+            others_first().await; // so that those who can come along do
+            if lead.flush(volume) > 0 {
+                others_first().await; // so that another thread is called for them, if need be
+            }
         }
         match batch.outcome.get() {
             Some(Ok(())) => Ok(()),
             Some(Err((kind, message))) => Err(Error::new(*kind, message.clone())),
             None => Err(Error::new(ErrorKind::Unavailable, "the journal was not written")),
         }
+    }
+
+    /// Waits until a batch is flushed, or is to be flushed by whoever asks.
+    fn turn(&self, batch: &Batch, context: &Context<'_>) -> Poll<Option<Lead<'_>>> {
+        let mut queue = self.queue();
+        let mut waiting = batch.waiting();
+        if batch.outcome.get().is_some() {
+            return Poll::Ready(None);
+        }
+        if !mem::replace(&mut queue.is_led, true) {
+            return Poll::Ready(Some(Lead(self)));
+        }
+        waiting.push(context.waker().clone());
+        Poll::Pending
     }
 
     /// Leaves entries for the next batch, whoever flushes that, and does not wait for it.
@@ -113,19 +131,46 @@ impl Journal {
 }
 
 /// Whoever flushes a batch. However that ends, others go on.
-struct Lead<'j> {
-    journal: &'j Journal,
-    batch: Arc<Batch>,
+struct Lead<'j>(&'j Journal);
+
+impl Lead<'_> {
+    /// Flushes what is there; how many others waited for it.
+    fn flush(self, volume: &Volume) -> usize {
+        let mut queue = self.0.queue();
+        let waiting = mem::take(&mut queue.waiting);
+        let flushed = Flushed(mem::take(&mut queue.batch));
+        drop(queue);
+        let written = self.0.halves().write(volume, &waiting);
+        flushed.end(written.map_err(|error| (error.kind(), error.to_string())))
+    }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let message = "its writer died".to_owned();
-        let outcome = Err((ErrorKind::Unavailable, message));
-        let _ = self.batch.outcome.set(outcome); // unless it is written
-        let mut queue = self.journal.queue();
+        let mut queue = self.0.queue();
         queue.is_led = false;
-        queue.batch.turned.notify_one();
-        self.batch.turned.notify_all();
+        let next = queue.batch.waiting().pop();
+        drop(queue);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}
+
+/// Those who wait for a batch that is flushed hear of it, however that ends.
+struct Flushed(Arc<Batch>);
+
+impl Flushed {
+    /// How many there are.
+    fn end(&self, outcome: Outcome) -> usize {
+        let _ = self.0.outcome.set(outcome); // unless it has ended
+        let waiting = mem::take(&mut *self.0.waiting());
+        waiting.into_iter().map(Waker::wake).count()
+    }
+}
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        self.end(Err((ErrorKind::Unavailable, "its writer died".to_owned())));
     }
 }

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use orlop_backend::{ExtentId, Key, Prefix};
 
-use crate::locks::EPOCHS_AT_ONCE;
-
 /// The paths of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -70,20 +68,6 @@ impl Layout {
         &self.locks
     }
 
-    /// One of the locks of a kind.
-    pub(crate) fn shard(&self, kind: char, shard: u64) -> PathBuf {
-        below(&self.locks, &format!("{kind}{shard:03x}"))
-    }
-
-    /// Held by who makes again what the journals of the dead say.
-    pub(crate) fn recovery_lock(&self) -> PathBuf {
-        below(&self.locks, "recovery")
-    }
-
-    pub(crate) fn checkpoint_lock(&self) -> PathBuf {
-        below(&self.locks, "checkpoint")
-    }
-
     /// Which epoch it is, as 8 bytes.
     pub(crate) fn epoch(&self) -> PathBuf {
         below(&self.locks, "epoch")
@@ -92,11 +76,6 @@ impl Layout {
     /// How many changes there were of the keys of each lock, 8 bytes for each.
     pub(crate) fn numbers(&self) -> PathBuf {
         below(&self.locks, "numbers")
-    }
-
-    /// Held by those who are in this epoch; one and the next have different ones.
-    pub(crate) fn epoch_lock(&self, number: u64) -> PathBuf {
-        below(&self.locks, &format!("epoch-{}", number % EPOCHS_AT_ONCE))
     }
 
     pub(crate) fn journals(&self) -> PathBuf {

@@ -46,6 +46,7 @@ mod layout;
 mod locks;
 mod names;
 mod open;
+mod pool;
 mod reader;
 mod records;
 mod sharing;

@@ -1,8 +1,8 @@
-//! Locks between processes.
+//! Which locks exclude what, between processes as well as between threads.
 //!
-//! `flock` on empty files, sharded by a hash. The kernel frees them when a process ends, so a
-//! `kill -9` leaves none behind; a process that is stopped while it holds one delays the others
-//! who change something of its shard, and who read just what it is making; it breaks nothing.
+//! The kernel frees them when a process ends, so a `kill -9` leaves none behind; a process that is
+//! stopped while it holds one delays the others who change something of its shard, and who read just
+//! what it is making; it breaks nothing.
 //!
 //! Order: the keys' locks first, then those of the names in directories, both in the order of their
 //! shards, then the epoch's.
@@ -11,106 +11,93 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use orlop_backend::{Error, ErrorKind, Key, RandomId, Result};
 
-use crate::disk::{Disk, DiskFile, LockMode};
-use crate::sharing::{Shared, Sole};
-use crate::volume::{Volume, failed, io_kind};
-
-/// Held until it is dropped.
-#[derive(Debug)]
-#[must_use = "a lock that is dropped is free"]
-pub(crate) struct Lock {
-    _file: Box<dyn DiskFile>,
-}
-
-/// Excludes every other change of some keys.
-#[derive(Debug)]
-#[must_use = "locks that are dropped are free"]
-pub(crate) struct KeyLocks {
-    _locks: Vec<Lock>,
-}
+use crate::disk::{Disk, DiskFile};
+use crate::pool::aside;
+pub(crate) use crate::sharing::Lock;
+use crate::sharing::{PAUSE, Sharing};
+use crate::volume::{Volume, failed};
 
 impl Volume {
     /// Excludes every other change of these records.
     pub(crate) fn lock_keys<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Key>,
-    ) -> Result<KeyLocks> {
-        let shards: BTreeSet<u64> = keys.into_iter().map(key_shard).collect();
-        let lock = |shard| self.lock(&self.layout.shard('k', shard), LockMode::Exclusive);
-        Ok(KeyLocks { _locks: shards.into_iter().map(lock).collect::<Result<_>>()? })
+    ) -> Result<Vec<Lock<'_>>> {
+        let numbers: BTreeSet<u64> = keys.into_iter().map(key_lock).collect();
+        numbers.into_iter().map(|number| self.lock(number)).collect()
     }
 
     /// The same for one record, by who only wants to read it: `None` where nobody can lock, since
     /// nobody can change anything there either. Fails if somebody has it who does not go on.
-    pub(crate) fn lock_to_read(&self, key: &Key) -> Result<Option<KeyLocks>> {
-        match self.try_lock(&self.layout.shard('k', key_shard(key)), READ_ATTEMPTS) {
-            Ok(Some(lock)) => Ok(Some(KeyLocks { _locks: vec![lock] })),
-            Ok(None) => {
-                let message = format!(
-                    "record {key} is being made by a process that does not go on; let it, or end it"
-                );
-                Err(Error::new(ErrorKind::Unavailable, message))
-            }
-            Err(error) if is_refused(&error) => Ok(None),
-            Err(error) => Err(error),
+    pub(crate) fn lock_to_read(&self, key: &Key) -> Result<Option<Lock<'_>>> {
+        if self.locks.is_none() {
+            return Ok(None);
         }
+        let lock = self.try_lock(key_lock(key), READ_ATTEMPTS)?.ok_or_else(|| {
+            let message = format!(
+                "record {key} is being made by a process that does not go on; let it, or end it"
+            );
+            Error::new(ErrorKind::Unavailable, message)
+        })?;
+        Ok(Some(lock))
     }
 
     /// Guards which names directories have, shared by those who add names.
     pub(crate) fn share_dirs<'d>(
         &self,
         dirs: impl IntoIterator<Item = &'d PathBuf>,
-    ) -> Result<Vec<Shared<'_, Lock>>> {
-        let shards: BTreeSet<u64> = dirs.into_iter().map(|dir| self.dir_shard(dir)).collect();
-        let share = |shard| {
-            let path = self.layout.shard('d', shard);
-            self.dir_locks.share(shard, || self.lock(&path, LockMode::Shared))
-        };
-        shards.into_iter().map(share).collect()
+    ) -> Result<Vec<Lock<'_>>> {
+        let numbers: BTreeSet<u64> = dirs.into_iter().map(|dir| self.dir_lock(dir)).collect();
+        numbers.into_iter().map(|number| self.share(number)).collect()
     }
 
     /// The same of one directory, for who puts its names in order.
-    pub(crate) fn lock_dir(&self, dir: &Path) -> Result<Sole<'_, Lock>> {
-        let shard = self.dir_shard(dir);
-        let path = self.layout.shard('d', shard);
-        self.dir_locks.take(shard, || self.try_lock(&path, 1))
+    pub(crate) fn lock_dir(&self, dir: &Path) -> Result<Lock<'_>> {
+        let lock = self.locks()?.take_shared(self.dir_lock(dir));
+        lock.map_err(|error| self.not_locked(error))
     }
 
-    fn dir_shard(&self, dir: &Path) -> u64 {
+    fn dir_lock(&self, dir: &Path) -> u64 {
         // Processes may have come to the store by other paths: only the path within it counts.
         let inside = dir.strip_prefix(self.layout.root()).unwrap_or(dir);
-        fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS
+        DIRS + fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS
     }
 
-    /// Excludes the end of an epoch.
-    pub(crate) fn share_epoch(&self, number: u64) -> Result<Shared<'_, Lock>> {
-        let path = self.layout.epoch_lock(number);
-        self.epoch_locks.share(number, || self.lock(&path, LockMode::Shared))
+    /// Takes a lock for the caller alone.
+    pub(crate) fn lock(&self, number: u64) -> Result<Lock<'_>> {
+        self.locks()?.take(number).map_err(|error| self.not_locked(error))
     }
 
-    pub(crate) fn lock(&self, path: &Path, mode: LockMode) -> Result<Lock> {
-        let file = self.disk.lock(path, mode).map_err(|error| failed("lock", path, error))?;
-        Ok(Lock { _file: file })
+    /// Takes a lock together with others.
+    pub(crate) fn share(&self, number: u64) -> Result<Lock<'_>> {
+        self.locks()?.share(number).map_err(|error| self.not_locked(error))
     }
 
-    /// Locks a file for the caller alone, but does not wait for longer than it takes those who go
-    /// on: `None` if somebody still has it after so many attempts.
-    pub(crate) fn try_lock(&self, path: &Path, attempts: u32) -> Result<Option<Lock>> {
-        let lock = |error| failed("lock", path, error);
-        let file = open_shared(&*self.disk, path).map_err(lock)?;
+    /// Takes a lock for the caller alone, but does not wait for longer than it takes those who go on:
+    /// `None` if somebody still has it after so many attempts.
+    pub(crate) fn try_lock(&self, number: u64, attempts: u32) -> Result<Option<Lock<'_>>> {
         for attempt in 0..attempts {
             if attempt > 0 {
-                thread::sleep(PAUSE);
+                aside(|| thread::sleep(PAUSE));
             }
-            if file.try_lock().map_err(lock)? {
-                return Ok(Some(Lock { _file: file }));
+            let lock = self.locks()?.try_take(number).map_err(|error| self.not_locked(error))?;
+            if lock.is_some() {
+                return Ok(lock);
             }
         }
         Ok(None)
+    }
+
+    fn locks(&self) -> Result<&Sharing> {
+        let refused = || self.not_locked(io::ErrorKind::ReadOnlyFilesystem.into());
+        self.locks.as_ref().ok_or_else(refused)
+    }
+
+    pub(crate) fn not_locked(&self, error: io::Error) -> Error {
+        failed("lock", self.layout.locks(), error)
     }
 }
 
@@ -122,9 +109,8 @@ pub(crate) fn open_shared(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn Di
     }
 }
 
-fn is_refused(error: &Error) -> bool {
-    let kind = io_kind(error);
-    matches!(kind, Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied))
+fn key_lock(key: &Key) -> u64 {
+    KEYS + key_shard(key)
 }
 
 /// Which lock a key has, and which number counts its changes: that of the id at the end of its name,
@@ -141,13 +127,55 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-pub(crate) const SHARDS: u64 = 1024;
+/// Each kind of locks has numbers of its own. Of those with many, two that are not the same may have
+/// one lock.
+pub(crate) const SHARDS: u64 = 8192;
 
-/// One and the next have different locks.
-pub(crate) const EPOCHS_AT_ONCE: u64 = 2;
+/// Held by who makes again what the journals of the dead say.
+pub(crate) const RECOVERY: u64 = 0;
 
-/// Between two attempts to take what others have.
-pub(crate) const PAUSE: Duration = Duration::from_millis(2);
+/// Held by who makes a checkpoint.
+pub(crate) const CHECKPOINT: u64 = 1;
+
+/// Held by those who are in this epoch. One and the next have different ones.
+pub(crate) const fn epoch_lock(number: u64) -> u64 {
+    2 + number % 2
+}
+
+const DIRS: u64 = SHARDS;
+const KEYS: u64 = 2 * SHARDS;
 
 /// A lock is held for as long as a flush takes, on a disk that is busy.
 const READ_ATTEMPTS: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::Arc;
+
+    use orlop_backend::SystemEntropy;
+
+    use super::*;
+    use crate::disk::OsDisk;
+    use crate::layout::parent;
+
+    /// Two processes in two containers may have mounted the same store under two names.
+    #[test]
+    fn whoever_comes_by_another_path_is_excluded_as_well() {
+        let directory = tempfile::tempdir().unwrap();
+        let (place, link) = (directory.path().join("place"), directory.path().join("link"));
+        std::fs::create_dir(&place).unwrap();
+        symlink(&place, &link).unwrap();
+        let [one, other] = [place, link].map(|path| {
+            Volume::open(Arc::new(OsDisk), &path, false, Arc::new(SystemEntropy)).unwrap()
+        });
+        let key = Key::new(["e", "blob", "a", "one"]).unwrap();
+        let dir = |volume: &Volume| parent(&volume.layout.record(&key)).to_owned();
+        let held = (one.lock_keys([&key]).unwrap(), one.share_dirs([&dir(&one)]).unwrap());
+        for number in [key_lock(&key), other.dir_lock(&dir(&other))] {
+            assert!(other.try_lock(number, 1).unwrap().is_none());
+        }
+        drop(held);
+        assert!(other.try_lock(key_lock(&key), 1).unwrap().is_some());
+    }
+}

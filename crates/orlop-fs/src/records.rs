@@ -14,24 +14,32 @@ use orlop_backend::{
     Removal, Result, Swap, Version, envelope,
 };
 
-use crate::blocking::{Wait, blocking, reading, waiting};
+use crate::blocking::{Wait, blocking, reading};
 use crate::cached;
 use crate::change::{Becomes, Change};
 use crate::disk::{DirEntries, DirEntry, DiskFile, Metadata};
 use crate::layout::NAMES_DIR;
-use crate::locks::KeyLocks;
 use crate::names::Names;
+use crate::pool::{Pool, may_wait};
 use crate::volume::{Volume, failed, found};
 
 /// Records and markers in a directory.
 #[derive(Clone, Debug)]
 pub(crate) struct FsRecords {
     volume: Arc<Volume>,
+    pool: Arc<Pool>,
 }
 
 impl FsRecords {
     pub(crate) fn new(volume: Arc<Volume>) -> Self {
-        Self { volume }
+        Self { volume, pool: Arc::new(Pool::new()) }
+    }
+
+    async fn run_own<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.pool.run(change).await?
     }
 }
 
@@ -49,7 +57,7 @@ impl Records for FsRecords {
 
     async fn swap_raw(&self, key: &Key, found: &Bytes, value: Bytes) -> Result<Swap> {
         let (volume, key, found) = (self.volume.clone(), key.clone(), found.clone());
-        blocking(move || volume.swap_raw(&key, &found, &value)).await
+        self.run_own(async move { volume.swap_raw(&key, &found, &value).await }).await
     }
 
     async fn swap(&self, key: &Key, expected: Expected<'_>, value: Bytes) -> Result<Swap> {
@@ -67,12 +75,12 @@ impl Records for FsRecords {
 
     async fn change_all(&self, changes: Vec<Request>) -> Result<Changed> {
         let volume = self.volume.clone();
-        blocking(move || volume.change_all(&changes)).await
+        self.run_own(async move { volume.change_all(&changes).await }).await
     }
 
     async fn remove(&self, key: &Key, version: &Version) -> Result<Removal> {
         let (volume, key, version) = (self.volume.clone(), key.clone(), version.clone());
-        blocking(move || volume.remove_record(&key, &version)).await
+        self.run_own(async move { volume.remove_record(&key, &version).await }).await
     }
 
     async fn mark(&self, keys: &[Key]) -> Result<()> {
@@ -81,16 +89,20 @@ impl Records for FsRecords {
 
     async fn clear(&self, keys: &[Key]) -> Result<()> {
         let (volume, keys) = (self.volume.clone(), keys.to_vec());
-        blocking(move || volume.clear(&keys, Volume::make)).await
+        self.run_own(async move { volume.clear(&keys).await }).await
     }
 
     async fn forget(&self, keys: &[Key]) -> Result<()> {
         let (volume, keys) = (self.volume.clone(), keys.to_vec());
-        blocking(move || volume.clear(&keys, Volume::make_early)).await
+        blocking(move || volume.forget(&keys)).await
     }
 
     async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
-        waiting(operation).await
+        if may_wait() {
+            operation.await;
+            return Ok(());
+        }
+        self.pool.run(operation).await
     }
 
     fn list(&self, prefix: &Prefix, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
@@ -183,7 +195,7 @@ impl Volume {
         Ok(Some((stored, metadata.modified)))
     }
 
-    fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
+    async fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
         let locks = self.lock_keys([key])?;
         if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
@@ -191,12 +203,12 @@ impl Volume {
         }
         let revision = self.random_id()?;
         let becomes = Becomes::Other(envelope::seal(key, revision, value));
-        self.make(locks, &[Change { key, becomes }])?;
+        self.make(locks, &[Change { key, becomes }]).await?;
         Ok(Swap::Stored(version(revision)))
     }
 
     /// Those of one chunk with one sync.
-    fn change_all(&self, requests: &[Request]) -> Result<Changed> {
+    async fn change_all(&self, requests: &[Request]) -> Result<Changed> {
         self.check_writable()?;
         let mut versions = Vec::new();
         for (chunk, requests) in requests.chunks(CHANGES_AT_ONCE).enumerate() {
@@ -208,7 +220,7 @@ impl Volume {
                 changes.push(Change { key: request.key(), becomes });
             }
             if !changes.is_empty() {
-                self.make(locks, &changes)?;
+                self.make(locks, &changes).await?;
             }
             if changes.len() < requests.len() {
                 return Ok(Changed::Conflict { at: chunk * CHANGES_AT_ONCE + changes.len() });
@@ -233,25 +245,37 @@ impl Volume {
         Ok(Some((becomes, Some(revision))))
     }
 
-    fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
+    async fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
         let locks = self.lock_keys([key])?;
         let current = self.read_locked(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
         }
-        self.make(locks, &[Change { key, becomes: Becomes::Gone }])?;
+        self.make(locks, &[Change { key, becomes: Becomes::Gone }]).await?;
         Ok(Removal::Removed)
+    }
+
+    async fn clear(&self, keys: &[Key]) -> Result<()> {
+        for keys in self.present(keys)?.chunks(CHANGES_AT_ONCE) {
+            let locks = self.lock_keys(keys.iter().copied())?;
+            self.make(locks, &all_gone(keys)).await?;
+        }
+        Ok(())
+    }
+
+    fn forget(&self, keys: &[Key]) -> Result<()> {
+        for keys in self.present(keys)?.chunks(CHANGES_AT_ONCE) {
+            let locks = self.lock_keys(keys.iter().copied())?;
+            self.make_early(locks, &all_gone(keys))?;
+        }
+        Ok(())
     }
 
     /// What has no file is durably gone, for who deletes one does that when the journal has it. So
     /// it is left alone, and no lock is taken to learn it: all who clear what is gone would wait for
     /// each other.
-    fn clear<'k>(
-        &self,
-        keys: &'k [Key],
-        make: fn(&Self, KeyLocks, &[Change<'_>]) -> Result<()>,
-    ) -> Result<()> {
+    fn present<'k>(&self, keys: &'k [Key]) -> Result<Vec<&'k Key>> {
         self.check_writable()?;
         let mut present = Vec::with_capacity(keys.len());
         for key in keys {
@@ -259,12 +283,7 @@ impl Volume {
                 present.push(key);
             }
         }
-        for keys in present.chunks(CHANGES_AT_ONCE) {
-            let locks = self.lock_keys(keys.iter().copied())?;
-            let gone = |key: &&'k Key| Change { key, becomes: Becomes::Gone };
-            make(self, locks, &keys.iter().map(gone).collect::<Vec<_>>())?;
-        }
-        Ok(())
+        Ok(present)
     }
 
     fn list_page(&self, prefix: &Prefix, after: Option<&str>) -> Result<Vec<Entry>> {
@@ -311,6 +330,10 @@ impl Volume {
         }
         Ok((!entries.is_empty()).then_some((entries, walk)))
     }
+}
+
+fn all_gone<'k>(keys: &[&'k Key]) -> Vec<Change<'k>> {
+    keys.iter().map(|key| Change { key, becomes: Becomes::Gone }).collect()
 }
 
 fn version(revision: RandomId) -> Version {

@@ -19,7 +19,7 @@ use crate::dirs::DurableDirs;
 use crate::disk::{Disk, DiskFile, Metadata};
 use crate::journal::Journal;
 use crate::layout::{Layout, parent};
-use crate::locks::{EPOCHS_AT_ONCE, Lock, SHARDS};
+use crate::pool::aside;
 use crate::sharing::Sharing;
 
 /// A directory on a disk, with what this process knows to be durable in it.
@@ -32,8 +32,8 @@ pub(crate) struct Volume {
     /// Set by the first sync that fails, for good.
     stopped: AtomicBool,
     pub(crate) durable_dirs: DurableDirs,
-    pub(crate) dir_locks: Sharing<Lock>,
-    pub(crate) epoch_locks: Sharing<Lock>,
+    /// `None` where nothing can be written anyway.
+    pub(crate) locks: Option<Sharing>,
     /// `None` where nothing can be written anyway.
     journal: Option<Journal>,
 }
@@ -53,8 +53,7 @@ impl Volume {
             entropy,
             stopped: AtomicBool::new(false),
             durable_dirs: DurableDirs::default(),
-            dir_locks: Sharing::new(SHARDS),
-            epoch_locks: Sharing::new(EPOCHS_AT_ONCE),
+            locks: None,
             journal: None,
         };
         volume.make_durable_dir(volume.layout.root())?;
@@ -82,6 +81,10 @@ impl Volume {
         volume.sync_dir(volume.layout.root())?;
         volume.durable_dirs.remember(dirs);
         volume.sweep_tmp()?;
+        volume.locks = match volume.disk.open_locks(volume.layout.locks()) {
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => None,
+            locks => Some(Sharing::new(locks.map_err(|error| volume.not_locked(error))?)),
+        };
         volume.journal = match Journal::open(&volume) {
             Err(error) if is_read_only(&error) => None,
             journal => Some(journal?),
@@ -215,7 +218,7 @@ impl Volume {
         if !self.durable {
             return Ok(());
         }
-        file.sync().map_err(|error| self.stop(path, error))
+        aside(|| file.sync()).map_err(|error| self.stop(path, error))
     }
 
     /// Makes names durable.
@@ -223,14 +226,14 @@ impl Volume {
         if !self.durable {
             return Ok(());
         }
-        self.disk.sync_dir(dir).map_err(|error| self.stop(dir, error))
+        aside(|| self.disk.sync_dir(dir)).map_err(|error| self.stop(dir, error))
     }
 
     /// Makes everything durable that anybody has done to the file system. Also for a store that
     /// need not be durable: it may be so for another process.
     pub(crate) fn sync_all(&self) -> Result<()> {
         let root = self.layout.root();
-        self.disk.sync_all(root).map_err(|error| self.stop(root, error))
+        aside(|| self.disk.sync_all(root)).map_err(|error| self.stop(root, error))
     }
 
     /// After a failed sync the kernel may drop the dirty pages and report success the next time,

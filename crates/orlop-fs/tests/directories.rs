@@ -87,23 +87,3 @@ async fn many_hands_in_the_same_directories_get_what_they_asked_for() {
     let left = empty_dirs(&directory.path().join("records"));
     assert!(left.len() <= 3, "{left:?}");
 }
-
-/// Two processes in two containers may have mounted the same store under two names.
-#[tokio::test]
-async fn whoever_comes_by_another_path_is_excluded_as_well() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (place, link) = (directory.path().join("place"), directory.path().join("link"));
-    fs::create_dir(&place).expect("made");
-    std::os::unix::fs::symlink(&place, &link).expect("linked");
-    let mut locks = Vec::new();
-    for path in [&place, &link] {
-        let store = open(path, &FsOptions { durable: false }).expect("a store");
-        store.records.mark(&[key(&["e", "blob", "a", "one"])]).await.expect("marked");
-        store.records.clear(&[key(&["e", "blob", "a", "one"])]).await.expect("cleared");
-        let names = fs::read_dir(place.join("locks")).expect("locks").flatten();
-        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        locks.push(names.filter(|name| !name.contains("epoch")).collect::<BTreeSet<_>>());
-    }
-    assert!(!locks[0].is_empty());
-    assert_eq!(locks[0], locks[1]);
-}

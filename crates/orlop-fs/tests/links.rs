@@ -137,7 +137,7 @@ async fn a_lock_that_is_a_link_makes_nothing() {
         fs::remove_file(lock.path()).unwrap();
         symlink(&elsewhere, lock.path()).unwrap();
     }
-    corrupt(place.store.records.remove(&key, &orlop_backend::Version::new("x")).await);
+    corrupt(orlop_fs::open(place.path(""), &FsOptions::default()));
     assert!(!elsewhere.exists());
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use orlop_backend::{Checkpoint, Claim, Environment, Expected, ExtentId, Key, Swap};
-use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
+use orlop_fs::disk::{DirEntries, Disk, DiskFile, DiskLocks, Metadata, OsDisk};
 use orlop_fs::{FsOptions, open_on};
 
 /// What a read of a record takes: to open it, its length, its bytes. No lock.
@@ -226,8 +226,8 @@ impl Disk for CountingDisk {
         self.waiting().metadata(path)
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        self.waiting().lock(path, mode)
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
+        self.waiting().open_locks(dir)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::TryStreamExt;
 use orlop_backend::{Checkpoint, Claim, Environment, ExtentId, Key, Prefix};
-use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
+use orlop_fs::disk::{DirEntries, Disk, DiskFile, DiskLocks, Metadata, OsDisk};
 use orlop_fs::{FsOptions, open, open_on};
 
 const OPTIONS: FsOptions = FsOptions { durable: false };
@@ -166,7 +166,7 @@ impl Disk for CountingDisk {
         self.os().metadata(path)
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        self.os().lock(path, mode)
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
+        self.os().open_locks(dir)
     }
 }

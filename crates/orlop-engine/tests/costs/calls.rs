@@ -73,6 +73,7 @@ async fn a_small_blob_is_two_files_and_one_sync() {
         &[
             ("open", 3),
             ("lock", 5),
+            ("unlock", 5),
             ("metadata", 2),
             ("read", 4),
             ("create", 2),
@@ -98,6 +99,7 @@ async fn a_manifest_with_a_tag_is_three_files_and_three_names() {
         &[
             ("open", 8),
             ("lock", 14),
+            ("unlock", 14),
             ("metadata", 10),
             ("read", 16),
             ("create", 6), // that of an edge once more, when its directory is there

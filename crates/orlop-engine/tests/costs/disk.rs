@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
+use orlop_fs::disk::{DirEntries, Disk, DiskFile, DiskLocks, LockMode, Metadata, OsDisk};
 
 /// Calls by their kind, and bytes.
 #[derive(Clone, Debug, Default)]
@@ -96,8 +96,9 @@ impl Disk for CountingDisk {
         self.count("metadata").metadata(path)
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        self.file(self.count("lock").lock(path, mode))
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
+        let (locks, counts) = (self.count("open").open_locks(dir)?, self.0.clone());
+        Ok(Box::new(CountedLocks { locks, counts }))
     }
 }
 
@@ -160,5 +161,32 @@ impl DiskFile for CountedFile {
 
     fn try_lock_shared(&self) -> io::Result<bool> {
         self.count("lock").try_lock_shared()
+    }
+}
+
+#[derive(Debug)]
+struct CountedLocks {
+    locks: Box<dyn DiskLocks>,
+    counts: Counts,
+}
+
+impl CountedLocks {
+    fn count(&self, kind: &'static str) -> &dyn DiskLocks {
+        self.counts.add(kind, 1);
+        &*self.locks
+    }
+}
+
+impl DiskLocks for CountedLocks {
+    fn try_lock(&self, number: u64, mode: LockMode) -> io::Result<bool> {
+        self.count("lock").try_lock(number, mode)
+    }
+
+    fn lock(&self, number: u64, mode: LockMode) -> io::Result<()> {
+        self.count("lock").lock(number, mode)
+    }
+
+    fn unlock(&self, number: u64) -> io::Result<()> {
+        self.count("unlock").unlock(number)
     }
 }

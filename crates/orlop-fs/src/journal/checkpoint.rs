@@ -16,15 +16,14 @@ use super::mending::finish_for_the_dead;
 use super::recovery::look;
 use super::{Journal, Stamp};
 use crate::disk::DiskFile;
-use crate::locks::{Lock, SHARDS, key_shard, open_shared};
-use crate::sharing::Shared;
+use crate::locks::{CHECKPOINT, Lock, SHARDS, epoch_lock, key_shard, open_shared};
 use crate::volume::{Volume, failed, found};
 
 /// A change is being made in this epoch, which is not over before this is dropped.
 #[derive(Debug)]
 pub(crate) struct Epoch<'v> {
     pub(crate) number: u64,
-    _lock: Shared<'v, Lock>,
+    _lock: Lock<'v>,
 }
 
 impl Journal {
@@ -32,7 +31,7 @@ impl Journal {
     pub(crate) fn enter<'v>(&self, volume: &'v Volume) -> Result<Epoch<'v>> {
         loop {
             let number = self.epoch(volume)?;
-            let lock = volume.share_epoch(number)?;
+            let lock = volume.share(epoch_lock(number))?;
             // It may have ended before it was locked.
             if self.epoch(volume)? == number {
                 return Ok(Epoch { number, _lock: lock });
@@ -83,8 +82,7 @@ impl Journal {
 /// Ends the present epoch; `false` if somebody is in it who does not go on, because he was stopped,
 /// if somebody else is at it, or if what the dead have left cannot be finished now.
 pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> {
-    let path = volume.layout.checkpoint_lock();
-    let Some(_lock) = volume.try_lock(&path, 1)? else {
+    let Some(_lock) = volume.try_lock(CHECKPOINT, 1)? else {
         return Ok(false);
     };
     let last = read_epoch(volume, epoch)?;
@@ -111,7 +109,7 @@ pub(super) fn checkpoint(volume: &Volume, epoch: &dyn DiskFile) -> Result<bool> 
 
 /// Waits until nobody is in an epoch that has ended. Nobody enters it any more.
 fn is_left(volume: &Volume, number: u64) -> Result<bool> {
-    Ok(volume.try_lock(&volume.layout.epoch_lock(number), LEAVE_ATTEMPTS)?.is_some())
+    Ok(volume.try_lock(epoch_lock(number), LEAVE_ATTEMPTS)?.is_some())
 }
 
 /// The last epoch that is over: no entry up to it counts.

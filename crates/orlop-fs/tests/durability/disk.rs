@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use orlop_fs::disk::{DirEntries, Disk, DiskFile, LockMode, Metadata, OsDisk};
+use orlop_fs::disk::{DirEntries, Disk, DiskFile, DiskLocks, Metadata, OsDisk};
 
 /// What a power cut would lose now.
 #[derive(Debug, Default)]
@@ -179,8 +179,8 @@ impl Disk for AccountingDisk {
         OsDisk.metadata(path)
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
-        OsDisk.lock(path, mode)
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
+        OsDisk.open_locks(dir)
     }
 }
 

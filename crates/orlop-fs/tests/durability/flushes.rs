@@ -71,7 +71,7 @@ async fn what_is_forgotten_takes_no_flush_and_is_durable_with_the_next_change() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_is_run_stays_on_a_thread_that_may_wait() {
+async fn an_operation_that_is_alone_stays_on_one_thread_that_may_wait() {
     let Fixture { disk, store, directory: _directory } = fixture();
     let (records, own) = (store.records.clone(), Arc::new(Mutex::new(None)));
     let found = own.clone();

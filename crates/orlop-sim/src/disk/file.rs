@@ -7,7 +7,7 @@ use std::sync::MutexGuard;
 
 use orlop_fs::disk::{DiskFile, LockMode, Metadata};
 
-use super::locks::Handle;
+use super::locks::{Handle, Place};
 use super::machine::State;
 use super::node::Ino;
 use super::sync::Outcome;
@@ -117,12 +117,12 @@ impl DiskFile for SimFile {
 
     fn try_lock(&self) -> io::Result<bool> {
         let mut state = self.state()?;
-        Ok(state.locks.try_lock(self.ino, self.handle, LockMode::Exclusive))
+        Ok(state.locks.try_lock(Place::File(self.ino), self.handle, LockMode::Exclusive))
     }
 
     fn try_lock_shared(&self) -> io::Result<bool> {
         let mut state = self.state()?;
-        Ok(state.locks.try_lock(self.ino, self.handle, LockMode::Shared))
+        Ok(state.locks.try_lock(Place::File(self.ino), self.handle, LockMode::Shared))
     }
 }
 
@@ -131,7 +131,7 @@ impl Drop for SimFile {
         if self.disk.is_stopped() {
             return; // it holds what it holds
         }
-        self.disk.machine.state().locks.release(self.ino, self.handle);
+        self.disk.machine.state().locks.release(Place::File(self.ino), self.handle);
         self.disk.machine.unlocked.notify_all();
     }
 }

@@ -19,11 +19,11 @@ use std::sync::{Arc, MutexGuard};
 use std::time::SystemTime;
 
 use orlop_backend::{Clock, SystemClock};
-use orlop_fs::disk::{DirEntries, DirEntry, Disk, DiskFile, LockMode, Metadata};
+use orlop_fs::disk::{DirEntries, DirEntry, Disk, DiskFile, DiskLocks, Metadata};
 
 pub use self::cut::Unsynced;
 use self::file::SimFile;
-use self::locks::Handle;
+use self::locks::{Handle, SimLocks};
 pub use self::machine::Trouble;
 use self::machine::{Machine, Renamed, State};
 use self::node::{Dir, File, Ino, Node};
@@ -176,17 +176,6 @@ impl SimDisk {
         self.whole(state, what, path)?;
         state.add(path, node)
     }
-
-    /// Files that are there only to be locked are no change that anybody could miss.
-    fn lock_file(&self, state: &mut State, path: &Path) -> io::Result<Ino> {
-        state.check_writable()?; // it is opened for appending
-        match state.find(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                state.add(path, Node::File(File::new(self.now())))
-            }
-            found => found,
-        }
-    }
 }
 
 impl Default for SimDisk {
@@ -307,18 +296,12 @@ impl Disk for SimDisk {
         })
     }
 
-    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn DiskFile>> {
+    fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
         let mut state = self.running()?;
-        let ino = self.lock_file(&mut state, path)?;
+        state.check_writable()?; // they lie in files
+        let (disk, dir) = (self.clone(), state.find(dir)?);
         let handle = self.handle(&mut state);
-        while !state.locks.try_lock(ino, handle, mode) {
-            state = self.machine.wait(state);
-            if self.life.is_over() {
-                return Err(dead());
-            }
-        }
-        drop(state);
-        Ok(self.file(handle, ino, path, true))
+        Ok(Box::new(SimLocks { disk, dir, handle }))
     }
 }
 

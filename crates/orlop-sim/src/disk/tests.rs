@@ -1,6 +1,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use orlop_fs::disk::LockMode;
+
 use super::*;
 use crate::dice::Dice;
 
@@ -79,26 +81,29 @@ fn a_disk_that_is_mounted_read_only_can_be_read() {
     assert_eq!(read(&disk, FILE).unwrap(), b"old");
     let error = disk.create(Path::new("/new")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
-    let error = disk.lock(Path::new(FILE), LockMode::Shared).unwrap_err();
+    let error = disk.open_locks(Path::new("/")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
 }
 
 #[test]
 fn locks_end_with_their_process_and_stay_with_a_stopped_one() {
     let disk = disk();
-    let path = Path::new(FILE);
+    let (path, root) = (Path::new(FILE), Path::new("/"));
     for is_stopped in [false, true] {
         let other = disk.process(Arc::default());
         if is_stopped {
             other.keep_locks();
         }
-        let lock = other.lock(path, LockMode::Exclusive).unwrap();
-        let file = disk.open(path).unwrap();
-        assert!(!file.try_lock().unwrap());
+        let theirs = (other.open(path).unwrap(), other.open_locks(root).unwrap());
+        assert!(theirs.0.try_lock().unwrap() && theirs.1.try_lock(7, LockMode::Exclusive).unwrap());
+        let ours = (disk.open(path).unwrap(), disk.open_locks(root).unwrap());
+        let try_lock =
+            || [ours.0.try_lock().unwrap(), ours.1.try_lock(7, LockMode::Shared).unwrap()];
+        assert_eq!(try_lock(), [false; 2]);
         other.kill();
-        assert_eq!(file.try_lock().unwrap(), !is_stopped);
+        assert_eq!(try_lock(), [!is_stopped; 2]);
         assert!(other.open(path).is_err());
-        drop(lock);
+        drop(theirs);
     }
 }
 
@@ -106,11 +111,11 @@ fn locks_end_with_their_process_and_stay_with_a_stopped_one() {
 fn who_waits_for_a_lock_gets_it_when_its_holder_dies() {
     let disk = disk();
     let holder = disk.process(Arc::default());
-    let lock = holder.lock(Path::new(FILE), LockMode::Shared).unwrap();
-    let waiting = disk.clone();
-    let waiter =
-        std::thread::spawn(move || waiting.lock(Path::new(FILE), LockMode::Exclusive).map(drop));
+    let held = holder.open_locks(Path::new("/")).unwrap();
+    assert!(held.try_lock(7, LockMode::Shared).unwrap());
+    let waiting = disk.open_locks(Path::new("/")).unwrap();
+    let waiter = std::thread::spawn(move || waiting.lock(7, LockMode::Exclusive));
     holder.kill();
     waiter.join().unwrap().unwrap();
-    drop(lock);
+    drop(held);
 }
