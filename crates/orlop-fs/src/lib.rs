@@ -5,7 +5,7 @@
 //! records/<prefix>/.names/       the ordered names of a large prefix (an index, may be deleted)
 //! extents/<2 characters>/<id>    the bytes of a blob; <id>.part until it is sealed
 //! journal/                       what makes changes of records durable, for each process
-//! locks/                         files that processes lock; the kernel frees them
+//! locks/                         what processes lock; the kernel frees it
 //! tmp/                           files that are not finished, or never were
 //! ```
 //!
@@ -16,8 +16,8 @@
 //!   extent its contents, the directory that names it, and those above are synced.
 //! * Nothing is ever rewritten in place. A record is replaced by renaming a finished file over it. One
 //!   that is new is made under its name: who reads it before it is whole waits until it is.
-//! * Any number of processes may share a directory. They exclude each other with `flock`, which
-//!   ends with the process, so nothing is left to be cleaned up after a `kill -9`.
+//! * Any number of processes may share a directory. They exclude each other with locks of the
+//!   kernel's, which end with the process, so nothing is left to be cleaned up after a `kill -9`.
 //! * After a sync that failed, nothing is written any more until the store is opened anew: the
 //!   kernel may have thrown the pages away and would call the next sync a success.
 //!
@@ -80,7 +80,8 @@ impl Default for FsOptions {
 /// Opens the store in `root`, which is made if it is not there. Costs a constant number of calls,
 /// whatever the store holds.
 ///
-/// Must be used from within a tokio runtime, whose blocking threads do the work.
+/// Must be used from within a tokio runtime. Its blocking threads read and write what takes a medium;
+/// changes of records are made on a few threads of the store's own.
 pub fn open(root: impl AsRef<Path>, options: &FsOptions) -> Result<Environment> {
     open_on(Arc::new(OsDisk), root.as_ref(), options)
 }

@@ -359,7 +359,7 @@ pub(crate) fn read_whole(file: &dyn DiskFile, len: u64, wait: Wait) -> io::Resul
     Ok(bytes.into())
 }
 
-/// Locks are open files, of which a process may have a thousand.
+/// Who waits for one of them holds the others up.
 const CHANGES_AT_ONCE: usize = 16;
 
 /// Entries read at a time.
