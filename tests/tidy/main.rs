@@ -95,7 +95,11 @@ fn dependencies_point_one_way() {
 #[test]
 fn acts_have_one_place() {
     for (folder, word, places) in [
-        ("crates/orlop-fs/src", "std::fs", &["cached.rs", "direct.rs", "disk.rs"][..]),
+        (
+            "crates/orlop-fs/src",
+            "std::fs",
+            &["cached.rs", "direct.rs", "disk.rs", "locking.rs"][..],
+        ),
         ("crates/orlop-fs/src", ".disk.sync_dir(", &["volume.rs"]),
         ("crates/orlop-fs/src", "file.sync()", &["volume.rs"]),
         ("crates/orlop-engine/src", "Key::new(", &["layout.rs"]),

@@ -3,7 +3,7 @@
 //! Everything above goes through [`Disk`], so that a simulation can stand in for the machine and
 //! show what a power cut leaves of what was not synced.
 
-mod locks;
+mod locking;
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -216,7 +216,7 @@ impl Disk for OsDisk {
     }
 
     fn open_locks(&self, dir: &Path) -> io::Result<Box<dyn DiskLocks>> {
-        locks::open(dir)
+        locking::open(dir)
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) mod checkpoint;
 mod halves;
 mod mending;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::future::poll_fn;
 use std::mem;

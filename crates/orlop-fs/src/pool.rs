@@ -45,10 +45,10 @@ impl Pool {
         operation: impl Future<Output = T> + Send + 'static,
     ) -> Result<T> {
         let (tell, told) = oneshot::channel::<Result<T, Box<dyn Any + Send>>>();
-        let told_of = async move {
+        let telling = async move {
             let _ = tell.send(AssertUnwindSafe(operation).catch_unwind().await); // if anybody waits
         };
-        Operation::begin(self.0.clone(), Box::pin(told_of));
+        Operation::begin(self.0.clone(), Box::pin(telling));
         match told.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(panic)) => resume_unwind(panic),

@@ -130,13 +130,12 @@ impl Threads {
     fn work(self: Arc<Self>) {
         OWN.set(Some(self.clone()));
         let mut state = self.state();
-        while let Some((woken, mut helps)) = self.wait(state) {
-            state = woken;
+        while let Some((needed, need)) = self.wait(state) {
+            state = needed;
             state.idle -= 1;
             state.running += 1;
-            while state.running <= self.running_max || helps {
-                let Some(operation) = state.ready.pop_front() else { break };
-                helps = false;
+            let mut is_needed = true;
+            while is_needed && let Some(operation) = state.ready.pop_front() {
                 state.taken += 1;
                 if !state.ready.is_empty() {
                     self.call(&mut state); // or nobody would look whether this one goes on
@@ -144,23 +143,23 @@ impl Threads {
                 drop(state);
                 operation.go_on();
                 state = self.state();
+                is_needed = need == Need::Thread && state.running <= self.running_max;
             }
             state.running -= 1;
             state.idle += 1;
         }
     }
 
-    /// Waits until this thread is called, or those that run need help, which is told; `None` if this
-    /// one is not needed any more.
+    /// Waits until this thread is needed; `None` if it is not any more.
     fn wait<'s>(
         &'s self,
         mut state: MutexGuard<'s, State>,
-    ) -> Option<(MutexGuard<'s, State>, bool)> {
+    ) -> Option<(MutexGuard<'s, State>, Need)> {
         loop {
             if state.called > 0 {
                 state.called -= 1;
                 if state.running < self.running_max {
-                    return Some((state, false));
+                    return Some((state, Need::Thread));
                 }
             }
             if state.ready.is_empty() && state.is_closed {
@@ -180,13 +179,22 @@ impl Threads {
                 break;
             }
             if state.taken == taken && !state.ready.is_empty() {
-                return Some((state, true));
+                return Some((state, Need::Help));
             }
         }
         state.idle -= 1;
         state.threads -= 1;
         None
     }
+}
+
+/// What a thread is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// To run operations, as one of those that do.
+    Thread,
+    /// To run one beside them, since they do not go on.
+    Help,
 }
 
 /// Of two, one often waits in the kernel, for a directory that somebody else makes a file in.
