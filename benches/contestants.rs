@@ -206,7 +206,8 @@ impl Arena {
         Ok(())
     }
 
-    /// Gives the memory of large blobs back, so that the next ones find warm pages.
+    /// Gives the memory of large blobs back, so that the next ones find warm pages, and leaves nothing
+    /// to be written later, while somebody else is measured.
     ///
     /// Files are emptied and stay: a file system without a journal looks for a minute or more at
     /// each file that was deleted whenever it makes a new one.
@@ -215,6 +216,7 @@ impl Arena {
             Contestant::Memory => self.place = orlop_in(Environment::memory()).await?,
             _ => empty_large_files(self.directory.path())?,
         }
+        rustix::fs::syncfs(File::open(self.directory.path())?)?;
         Ok(())
     }
 }
