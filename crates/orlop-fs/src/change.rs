@@ -59,8 +59,10 @@ impl Volume {
         // Before the epoch: one that is over has synced what may get its name later.
         let replacements = self.prepare(changes)?;
         let made = async {
-            let _announced = self.announce(changes)?;
-            let epoch = journal.enter(self)?;
+            let dirs = self.names_by_dir(changes);
+            let _announced = self.share_dirs(dirs.keys()).await?;
+            self.announce(dirs)?;
+            let epoch = journal.enter(self).await?;
             journal.append(self, &self.entries(journal, &epoch, changes)?).await?;
             let applied = self.apply_all(changes, &replacements);
             if applied.is_err() {
@@ -80,9 +82,9 @@ impl Volume {
     /// Makes keys gone that are locked, and does not wait for the journal, which has it with the next
     /// change that somebody waits for. If all processes end before, or the power is cut, what was there
     /// is made again; an entry whose epoch is over by then does not count, and need not.
-    pub(crate) fn make_early(&self, locks: Vec<Lock<'_>>, gone: &[Change<'_>]) -> Result<()> {
+    pub(crate) async fn make_early(&self, locks: Vec<Lock<'_>>, gone: &[Change<'_>]) -> Result<()> {
         let journal = self.journal()?;
-        let epoch = journal.enter(self)?;
+        let epoch = journal.enter(self).await?;
         journal.append_later(&self.entries(journal, &epoch, gone)?);
         let made = self.apply_all(gone, &vec![None; gone.len()]);
         drop(locks);
@@ -97,7 +99,9 @@ impl Volume {
             None => Becomes::Gone,
         };
         let change = [Change { key, becomes }];
-        let _announced = self.announce(&change)?;
+        let dirs = self.names_by_dir(&change);
+        let _announced = self.share_dirs_blocking(dirs.keys())?;
+        self.announce(dirs)?;
         let is_there = match self.read_raw(key, Wait::Long) {
             Ok(found) => found.as_ref().map(|(found, _)| &found[..]) == content,
             Err(error) if error.kind() == ErrorKind::Corrupt => false,
@@ -130,19 +134,20 @@ impl Volume {
         }
     }
 
-    /// Before names are made that may be new; until they are, the locks are held.
-    fn announce(&self, changes: &[Change<'_>]) -> Result<Vec<Lock<'_>>> {
+    /// The names that may be new, by their directories. Until they are made, who announces them
+    /// shares those directories' locks.
+    fn names_by_dir<'c>(&self, changes: &[Change<'c>]) -> BTreeMap<PathBuf, Vec<&'c str>> {
         let mut by_dir: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
         for change in changes.iter().filter(|change| change.may_be_new()) {
             let mut path = self.layout.record(change.key);
             path.pop();
             by_dir.entry(path).or_default().push(change.key.name());
         }
-        let locks = self.share_dirs(by_dir.keys())?;
-        for (dir, names) in by_dir {
-            Names::new(self, dir).announce(names)?;
-        }
-        Ok(locks)
+        by_dir
+    }
+
+    fn announce(&self, names: BTreeMap<PathBuf, Vec<&str>>) -> Result<()> {
+        names.into_iter().try_for_each(|(dir, names)| Names::new(self, dir).announce(names))
     }
 
     /// What the journal is told of changes.

@@ -22,12 +22,17 @@ use crate::volume::{Volume, failed};
 
 impl Volume {
     /// Excludes every other change of these records.
-    pub(crate) fn lock_keys<'k>(
+    pub(crate) async fn lock_keys<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Key>,
     ) -> Result<Vec<Lock<'_>>> {
         let numbers: BTreeSet<u64> = keys.into_iter().map(key_lock).collect();
-        numbers.into_iter().map(|number| self.lock(number)).collect()
+        let mut locks = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let lock = self.locks()?.take(number).await;
+            locks.push(lock.map_err(|error| self.not_locked(error))?);
+        }
+        Ok(locks)
     }
 
     /// The same for one record, by who only wants to read it: `None` where nobody can lock, since
@@ -46,12 +51,27 @@ impl Volume {
     }
 
     /// Guards which names directories have, shared by those who add names.
-    pub(crate) fn share_dirs<'d>(
+    pub(crate) async fn share_dirs<'d>(
         &self,
         dirs: impl IntoIterator<Item = &'d PathBuf>,
     ) -> Result<Vec<Lock<'_>>> {
-        let numbers: BTreeSet<u64> = dirs.into_iter().map(|dir| self.dir_lock(dir)).collect();
-        numbers.into_iter().map(|number| self.share(number)).collect()
+        let mut locks = Vec::new();
+        for number in self.dir_locks(dirs) {
+            locks.push(self.share(number).await?);
+        }
+        Ok(locks)
+    }
+
+    /// The same for who has a thread to wait on.
+    pub(crate) fn share_dirs_blocking<'d>(
+        &self,
+        dirs: impl IntoIterator<Item = &'d PathBuf>,
+    ) -> Result<Vec<Lock<'_>>> {
+        let share = |number| {
+            let lock = self.locks()?.share_blocking(number);
+            lock.map_err(|error| self.not_locked(error))
+        };
+        self.dir_locks(dirs).into_iter().map(share).collect()
     }
 
     /// The same of one directory, for who puts its names in order.
@@ -60,20 +80,24 @@ impl Volume {
         lock.map_err(|error| self.not_locked(error))
     }
 
+    fn dir_locks<'d>(&self, dirs: impl IntoIterator<Item = &'d PathBuf>) -> BTreeSet<u64> {
+        dirs.into_iter().map(|dir| self.dir_lock(dir)).collect()
+    }
+
     fn dir_lock(&self, dir: &Path) -> u64 {
         // Processes may have come to the store by other paths: only the path within it counts.
         let inside = dir.strip_prefix(self.layout.root()).unwrap_or(dir);
         DIRS + fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS
     }
 
-    /// Takes a lock for the caller alone.
-    pub(crate) fn lock(&self, number: u64) -> Result<Lock<'_>> {
-        self.locks()?.take(number).map_err(|error| self.not_locked(error))
+    /// Takes a lock for the caller alone, who has a thread to wait on.
+    pub(crate) fn lock_blocking(&self, number: u64) -> Result<Lock<'_>> {
+        self.locks()?.take_blocking(number).map_err(|error| self.not_locked(error))
     }
 
     /// Takes a lock together with others.
-    pub(crate) fn share(&self, number: u64) -> Result<Lock<'_>> {
-        self.locks()?.share(number).map_err(|error| self.not_locked(error))
+    pub(crate) async fn share(&self, number: u64) -> Result<Lock<'_>> {
+        self.locks()?.share(number).await.map_err(|error| self.not_locked(error))
     }
 
     /// Takes a lock for the caller alone, but does not wait for longer than it takes those who go on:
@@ -160,8 +184,8 @@ mod tests {
     use crate::layout::parent;
 
     /// Two processes in two containers may have mounted the same store under two names.
-    #[test]
-    fn whoever_comes_by_another_path_is_excluded_as_well() {
+    #[tokio::test]
+    async fn whoever_comes_by_another_path_is_excluded_as_well() {
         let directory = tempfile::tempdir().unwrap();
         let (place, link) = (directory.path().join("place"), directory.path().join("link"));
         std::fs::create_dir(&place).unwrap();
@@ -171,7 +195,8 @@ mod tests {
         });
         let key = Key::new(["e", "blob", "a", "one"]).unwrap();
         let dir = |volume: &Volume| parent(&volume.layout.record(&key)).to_owned();
-        let held = (one.lock_keys([&key]).unwrap(), one.share_dirs([&dir(&one)]).unwrap());
+        let held =
+            (one.lock_keys([&key]).await.unwrap(), one.share_dirs([&dir(&one)]).await.unwrap());
         for number in [key_lock(&key), other.dir_lock(&dir(&other))] {
             assert!(other.try_lock(number, 1).unwrap().is_none());
         }

@@ -94,7 +94,7 @@ impl Records for FsRecords {
 
     async fn forget(&self, keys: &[Key]) -> Result<()> {
         let (volume, keys) = (self.volume.clone(), keys.to_vec());
-        blocking(move || volume.forget(&keys)).await
+        self.run_own(async move { volume.forget(&keys).await }).await
     }
 
     async fn run(&self, operation: BoxFuture<'static, ()>) -> Result<()> {
@@ -197,7 +197,7 @@ impl Volume {
 
     async fn swap_raw(&self, key: &Key, expected: &Bytes, value: &[u8]) -> Result<Swap> {
         self.check_writable()?;
-        let locks = self.lock_keys([key])?;
+        let locks = self.lock_keys([key]).await?;
         if self.read_raw(key, Wait::Long)?.is_none_or(|(stored, _)| stored != *expected) {
             return Ok(Swap::Conflict);
         }
@@ -212,7 +212,7 @@ impl Volume {
         self.check_writable()?;
         let mut versions = Vec::new();
         for (chunk, requests) in requests.chunks(CHANGES_AT_ONCE).enumerate() {
-            let locks = self.lock_keys(requests.iter().map(Request::key))?;
+            let locks = self.lock_keys(requests.iter().map(Request::key)).await?;
             let mut changes = Vec::with_capacity(requests.len());
             for request in requests {
                 let Some((becomes, revision)) = self.check(request)? else { break };
@@ -247,7 +247,7 @@ impl Volume {
 
     async fn remove_record(&self, key: &Key, expected: &Version) -> Result<Removal> {
         self.check_writable()?;
-        let locks = self.lock_keys([key])?;
+        let locks = self.lock_keys([key]).await?;
         let current = self.read_locked(key)?.map(|record| record.version);
         if current.as_ref() != Some(expected) {
             return Ok(Removal::Conflict);
@@ -258,16 +258,16 @@ impl Volume {
 
     async fn clear(&self, keys: &[Key]) -> Result<()> {
         for keys in self.present(keys)?.chunks(CHANGES_AT_ONCE) {
-            let locks = self.lock_keys(keys.iter().copied())?;
+            let locks = self.lock_keys(keys.iter().copied()).await?;
             self.make(locks, &all_gone(keys)).await?;
         }
         Ok(())
     }
 
-    fn forget(&self, keys: &[Key]) -> Result<()> {
+    async fn forget(&self, keys: &[Key]) -> Result<()> {
         for keys in self.present(keys)?.chunks(CHANGES_AT_ONCE) {
-            let locks = self.lock_keys(keys.iter().copied())?;
-            self.make_early(locks, &all_gone(keys))?;
+            let locks = self.lock_keys(keys.iter().copied()).await?;
+            self.make_early(locks, &all_gone(keys)).await?;
         }
         Ok(())
     }

@@ -1,12 +1,17 @@
 //! The locks of a store, as the threads of this process hold them: the first of those who share one
 //! takes it for all of them, and the last gives it back.
 //!
-//! Who wants one for himself comes next: those who come after him wait, or he would wait for ever
-//! while others come and go. So whoever takes several takes them in ascending order, and none twice.
+//! A change that waits for another one of this process holds no thread meanwhile, or those that it
+//! waits for would find none to go on. Who wants one that is shared for himself comes next: those who
+//! come after him wait, or he would wait for ever while others come and go. So whoever takes several
+//! takes them in ascending order, and none twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -17,31 +22,19 @@ use crate::pool::aside;
 #[derive(Debug)]
 pub(crate) struct Sharing {
     disk: Box<dyn DiskLocks>,
-    stripes: [Stripe; STRIPES],
-}
-
-/// Some of the locks.
-#[derive(Debug, Default)]
-struct Stripe {
-    state: Mutex<State>,
-    freed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: HashMap<u64, Held>,
-    /// How many threads wait for one of them.
-    waiting: usize,
+    stripes: [Mutex<HashMap<u64, Held>>; STRIPES],
 }
 
 /// A lock that somebody has, or wants.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 struct Held {
     sharers: usize,
     /// Whether somebody has it for himself, or asks the disk for it.
     is_sole: bool,
-    /// How many want it for themselves.
+    /// How many want it for themselves, before others share it again.
     wanted: usize,
+    /// Who is to be told when that changes.
+    waiting: VecDeque<Waker>,
 }
 
 /// Held until it is dropped.
@@ -55,19 +48,108 @@ pub(crate) struct Lock<'s> {
 
 impl Sharing {
     pub(crate) fn new(disk: Box<dyn DiskLocks>) -> Self {
-        Self { disk, stripes: std::array::from_fn(|_| Stripe::default()) }
+        Self { disk, stripes: std::array::from_fn(|_| Mutex::default()) }
     }
 
-    /// Takes a lock together with others.
-    pub(crate) fn share(&self, number: u64) -> io::Result<Lock<'_>> {
-        let is_others = |held: &Held| held.is_sole || held.wanted > 0;
-        let mut state = self.wait_while(self.state(number), number, is_others);
-        let held = state.held(number);
-        if held.sharers > 0 {
-            held.sharers += 1;
-        } else {
-            held.is_sole = true;
-            drop(state);
+    /// Takes a lock for the caller alone, who runs on the pool: another process is waited for aside.
+    pub(crate) async fn take(&self, number: u64) -> io::Result<Lock<'_>> {
+        self.wait(number, Held::claim).await;
+        self.claimed(number)
+    }
+
+    /// The same for who has a thread to wait on.
+    pub(crate) fn take_blocking(&self, number: u64) -> io::Result<Lock<'_>> {
+        self.wait_blocking(number, Held::claim);
+        self.claimed(number)
+    }
+
+    /// Takes a lock together with others, likewise.
+    pub(crate) async fn share(&self, number: u64) -> io::Result<Lock<'_>> {
+        let joined = self.wait(number, Held::join).await;
+        self.joined(number, joined)
+    }
+
+    /// The same for who has a thread to wait on.
+    pub(crate) fn share_blocking(&self, number: u64) -> io::Result<Lock<'_>> {
+        let joined = self.wait_blocking(number, Held::join);
+        self.joined(number, joined)
+    }
+
+    /// Takes a lock for the caller alone that others share all the time: they wait for him. As long as
+    /// another process has it, those of this one do not wait.
+    pub(crate) fn take_shared(&self, number: u64) -> io::Result<Lock<'_>> {
+        loop {
+            self.change(number, |held| held.wanted += 1);
+            self.wait_blocking(number, Held::claim);
+            let lock = self.try_claimed(number);
+            self.change(number, |held| held.wanted -= 1);
+            if let Some(lock) = lock? {
+                return Ok(lock);
+            }
+            aside(|| thread::sleep(PAUSE));
+        }
+    }
+
+    /// Takes a lock for the caller alone, unless somebody has it.
+    pub(crate) fn try_take(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
+        match self.attempt(number, Held::claim, None) {
+            Some(()) => self.try_claimed(number),
+            None => Ok(None),
+        }
+    }
+
+    async fn wait<T>(&self, number: u64, attempt: fn(&mut Held) -> Option<T>) -> T {
+        poll_fn(|context| match self.attempt(number, attempt, Some(context.waker())) {
+            Some(done) => Poll::Ready(done),
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    fn wait_blocking<T>(&self, number: u64, attempt: fn(&mut Held) -> Option<T>) -> T {
+        loop {
+            if let Some(done) = self.attempt(number, attempt, None) {
+                return done;
+            }
+            aside(|| thread::sleep(PAUSE));
+        }
+    }
+
+    /// Whoever cannot have it now is told when he may.
+    fn attempt<T>(
+        &self,
+        number: u64,
+        attempt: fn(&mut Held) -> Option<T>,
+        waker: Option<&Waker>,
+    ) -> Option<T> {
+        let mut stripe = self.stripe(number);
+        let held = stripe.entry(number).or_default();
+        let done = attempt(held);
+        if done.is_none() {
+            held.waiting.extend(waker.cloned());
+        }
+        done
+    }
+
+    /// After no thread has it but this one: takes it from other processes.
+    fn claimed(&self, number: u64) -> io::Result<Lock<'_>> {
+        let taken = self.take_from_disk(number, LockMode::Exclusive);
+        taken.inspect_err(|_| self.leave(number))?;
+        Ok(self.lock(number, LockMode::Exclusive))
+    }
+
+    /// The same, unless one of them has it.
+    fn try_claimed(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
+        let tried = self.disk.try_lock(number, LockMode::Exclusive);
+        if !matches!(tried, Ok(true)) {
+            self.leave(number);
+        }
+        Ok(tried?.then(|| self.lock(number, LockMode::Exclusive)))
+    }
+
+    /// The first takes it from other processes.
+    fn joined(&self, number: u64, joined: Joined) -> io::Result<Lock<'_>> {
+        if joined == Joined::First {
             let taken = self.take_from_disk(number, LockMode::Shared);
             self.change(number, |held| {
                 held.is_sole = false;
@@ -75,58 +157,11 @@ impl Sharing {
             });
             taken?;
         }
-        Ok(Lock { sharing: self, number, mode: LockMode::Shared })
+        Ok(self.lock(number, LockMode::Shared))
     }
 
-    /// Takes a lock for the caller alone.
-    pub(crate) fn take(&self, number: u64) -> io::Result<Lock<'_>> {
-        self.claim(number);
-        let taken = self.take_from_disk(number, LockMode::Exclusive);
-        taken.inspect_err(|_| self.leave(number))?;
-        Ok(Lock { sharing: self, number, mode: LockMode::Exclusive })
-    }
-
-    /// The same for one that others share all the time: as long as another process does, those of this
-    /// one do not wait.
-    pub(crate) fn take_shared(&self, number: u64) -> io::Result<Lock<'_>> {
-        loop {
-            self.claim(number);
-            if let Some(lock) = self.try_claimed(number)? {
-                return Ok(lock);
-            }
-            aside(|| thread::sleep(PAUSE));
-        }
-    }
-
-    /// Takes a lock for the caller alone, unless somebody has it or waits for it.
-    pub(crate) fn try_take(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
-        let mut state = self.state(number);
-        let held = state.held(number);
-        if *held != Held::default() {
-            return Ok(None);
-        }
-        held.is_sole = true;
-        drop(state);
-        self.try_claimed(number)
-    }
-
-    /// Waits until no other thread has it.
-    fn claim(&self, number: u64) {
-        let mut state = self.state(number);
-        state.held(number).wanted += 1;
-        let has_others = |held: &Held| held.sharers > 0 || held.is_sole;
-        state = self.wait_while(state, number, has_others);
-        let held = state.held(number);
-        held.wanted -= 1;
-        held.is_sole = true;
-    }
-
-    fn try_claimed(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
-        let tried = self.disk.try_lock(number, LockMode::Exclusive);
-        if !matches!(tried, Ok(true)) {
-            self.leave(number);
-        }
-        Ok(tried?.then_some(Lock { sharing: self, number, mode: LockMode::Exclusive }))
+    fn lock(&self, number: u64, mode: LockMode) -> Lock<'_> {
+        Lock { sharing: self, number, mode }
     }
 
     fn take_from_disk(&self, number: u64, mode: LockMode) -> io::Result<()> {
@@ -146,50 +181,65 @@ impl Sharing {
         self.change(number, |held| held.is_sole = false);
     }
 
-    /// Changes what is held, and tells those who wait.
+    /// Changes what is held, and tells those who wait for that.
     fn change(&self, number: u64, change: impl FnOnce(&mut Held)) {
-        let mut state = self.state(number);
-        let held = state.held(number);
+        let mut stripe = self.stripe(number);
+        let held = stripe.entry(number).or_default();
         change(held);
-        if *held == Held::default() {
-            state.held.remove(&number);
+        let told = held.told();
+        if held.is_nobodys() {
+            stripe.remove(&number);
         }
-        let is_awaited = state.waiting > 0;
-        drop(state);
-        if is_awaited {
-            self.stripe(number).freed.notify_all();
-        }
+        drop(stripe);
+        told.into_iter().for_each(Waker::wake);
     }
 
-    fn wait_while<'s>(
-        &'s self,
-        mut state: MutexGuard<'s, State>,
-        number: u64,
-        is_waiting: impl Fn(&Held) -> bool,
-    ) -> MutexGuard<'s, State> {
-        if !is_waiting(state.held(number)) {
-            return state;
-        }
-        state.waiting += 1;
-        let freed = &self.stripe(number).freed;
-        let waited = aside(|| freed.wait_while(state, |state| is_waiting(state.held(number))));
-        state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        state
-    }
-
-    fn state(&self, number: u64) -> MutexGuard<'_, State> {
-        self.stripe(number).state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn stripe(&self, number: u64) -> &Stripe {
-        &self.stripes[usize::try_from(number).unwrap_or_default() % STRIPES]
+    fn stripe(&self, number: u64) -> MutexGuard<'_, HashMap<u64, Held>> {
+        let stripe = &self.stripes[usize::try_from(number).unwrap_or_default() % STRIPES];
+        stripe.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn held(&mut self, number: u64) -> &mut Held {
-        self.held.entry(number).or_default()
+/// Who shares a lock with whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joined {
+    /// With nobody yet, and nobody else has it until the disk has been asked.
+    First,
+    Others,
+}
+
+impl Held {
+    fn is_free(&self) -> bool {
+        self.sharers == 0 && !self.is_sole
+    }
+
+    fn is_nobodys(&self) -> bool {
+        self.is_free() && self.wanted == 0 && self.waiting.is_empty()
+    }
+
+    fn claim(&mut self) -> Option<()> {
+        self.is_free().then(|| self.is_sole = true)
+    }
+
+    fn join(&mut self) -> Option<Joined> {
+        if self.is_sole || self.wanted > 0 {
+            return None;
+        }
+        if self.sharers == 0 {
+            self.is_sole = true;
+            return Some(Joined::First);
+        }
+        self.sharers += 1;
+        Some(Joined::Others)
+    }
+
+    /// Who is told of a change: all who may share it now, or the first if one may have it.
+    fn told(&mut self) -> VecDeque<Waker> {
+        if self.sharers > 0 && self.wanted == 0 {
+            return mem::take(&mut self.waiting);
+        }
+        let first = if self.is_free() { self.waiting.pop_front() } else { None };
+        first.into_iter().collect()
     }
 }
 
@@ -218,104 +268,4 @@ const STRIPES: usize = 64;
 pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-    use crate::disk::{Disk, OsDisk};
-
-    const SOON: Duration = Duration::from_millis(30);
-
-    /// The same locks, as two processes have them.
-    fn processes() -> (tempfile::TempDir, Sharing, Sharing) {
-        let dir = tempfile::tempdir().unwrap();
-        let open = || Sharing::new(OsDisk.open_locks(dir.path()).unwrap());
-        let (one, other) = (open(), open());
-        (dir, one, other)
-    }
-
-    #[test]
-    fn the_first_takes_it_and_the_last_gives_it_back() {
-        let (_dir, one, other) = processes();
-        let (first, second) = (one.share(0).unwrap(), one.share(0).unwrap());
-        let _theirs = other.share(1).unwrap();
-        assert!(other.try_take(0).unwrap().is_none());
-        drop(first);
-        assert!(other.try_take(0).unwrap().is_none());
-        assert!(one.try_take(0).unwrap().is_none());
-        drop(second);
-        let sole = other.try_take(0).unwrap().expect("nobody has it");
-        assert!(one.try_take(0).unwrap().is_none());
-        drop(sole);
-        assert!(one.stripes.iter().all(|stripe| stripe.state.lock().unwrap().held.is_empty()));
-        drop(one.share(0).unwrap());
-    }
-
-    #[test]
-    fn one_at_a_time_has_it_for_himself() {
-        let (_dir, one, other) = processes();
-        let (inside, most) = (Mutex::new((0, 0)), 200);
-        thread::scope(|scope| {
-            for process in [&one, &one, &other, &other] {
-                let inside = &inside;
-                scope.spawn(move || {
-                    for _ in 0..most {
-                        let _lock = process.take(5).unwrap();
-                        {
-                            let mut inside = inside.lock().unwrap();
-                            inside.0 += 1;
-                            assert_eq!(inside.0, 1);
-                        }
-                        thread::yield_now();
-                        let mut inside = inside.lock().unwrap();
-                        *inside = (inside.0 - 1, inside.1 + 1);
-                    }
-                });
-            }
-        });
-        assert_eq!(*inside.lock().unwrap(), (0, 4 * most));
-    }
-
-    #[test]
-    fn who_wants_it_alone_comes_before_those_who_come_after_him() {
-        let (_dir, sharing, _other) = processes();
-        let (tell, told) = mpsc::channel();
-        let shared = sharing.share(0).unwrap();
-        thread::scope(|scope| {
-            let first = tell.clone();
-            scope.spawn(|| {
-                let sole = sharing.take_shared(0).unwrap();
-                first.send("alone").unwrap();
-                thread::sleep(SOON);
-                drop((sole, first));
-            });
-            while sharing.state(0).held(0).wanted == 0 {
-                thread::yield_now();
-            }
-            scope.spawn(|| {
-                let _shared = sharing.share(0).unwrap();
-                tell.send("later").unwrap();
-                drop(tell);
-            });
-            assert!(told.recv_timeout(SOON).is_err(), "somebody did not wait");
-            drop(shared);
-            assert_eq!(told.iter().collect::<Vec<_>>(), ["alone", "later"]);
-        });
-    }
-
-    #[test]
-    fn nobody_waits_for_who_waits_for_another_process() {
-        let (_dir, one, other) = processes();
-        let theirs = other.share(0).unwrap();
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| drop(one.take_shared(0).unwrap()));
-            for _ in 0..10 {
-                drop(one.share(0).unwrap());
-                thread::sleep(PAUSE);
-            }
-            assert!(!waiting.is_finished());
-            drop(theirs);
-        });
-        assert!(other.try_take(0).unwrap().is_some());
-    }
-}
+mod tests;

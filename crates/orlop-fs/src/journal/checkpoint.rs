@@ -28,10 +28,10 @@ pub(crate) struct Epoch<'v> {
 
 impl Journal {
     /// Enters the present epoch.
-    pub(crate) fn enter<'v>(&self, volume: &'v Volume) -> Result<Epoch<'v>> {
+    pub(crate) async fn enter<'v>(&self, volume: &'v Volume) -> Result<Epoch<'v>> {
         loop {
             let number = self.epoch(volume)?;
-            let lock = volume.share(epoch_lock(number))?;
+            let lock = volume.share(epoch_lock(number)).await?;
             // It may have ended before it was locked.
             if self.epoch(volume)? == number {
                 return Ok(Epoch { number, _lock: lock });

@@ -113,7 +113,7 @@ impl Threads {
         }
         if state.idle > state.called {
             self.called.notify_one();
-        } else if state.threads < THREADS_MAX && self.start().is_ok() {
+        } else if state.running + state.idle < THREADS_MAX && self.start().is_ok() {
             state.threads += 1;
             state.idle += 1;
         } else {
@@ -200,7 +200,8 @@ enum Need {
 /// Of two, one often waits in the kernel, for a directory that somebody else makes a file in.
 const RUNNING_PER_CORE: usize = 2;
 
-/// As many as tokio has at most for work that waits.
+/// As many as tokio has at most for work that waits; besides those that are aside, for whom others may be
+/// waiting that they wait for.
 const THREADS_MAX: usize = 512;
 
 /// How long a thread stays that has nothing to do.
