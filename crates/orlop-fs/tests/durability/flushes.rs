@@ -115,4 +115,19 @@ async fn changes_that_are_made_at_a_moment_share_a_flush() {
     assert!(flushes < CHANGES / 4, "{flushes} flushes for {CHANGES} changes");
 }
 
+/// More than there may be threads: those who wait must not keep the one from going on for whom they wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_change_one_key_each_has_his_turn() {
+    let Fixture { store, directory: _directory, .. } = fixture();
+    let changes: Vec<_> = (0..5 * CHANGES)
+        .map(|_| {
+            let records = store.records.clone();
+            tokio::spawn(async move { records.mark(&[key("one")]).await })
+        })
+        .collect();
+    for change in changes {
+        change.await.expect("no panic").expect("marked");
+    }
+}
+
 const CHANGES: usize = 200;
