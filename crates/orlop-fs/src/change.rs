@@ -69,8 +69,8 @@ impl Volume {
                 self.take_back(journal, &epoch, changes).await;
             }
             applied
-        };
-        let made = made.await;
+        }
+        .await;
         if made.is_err() {
             self.discard(&replacements);
         }

@@ -28,12 +28,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use orlop_backend::{Error, ErrorKind, Result};
+use tokio::task::yield_now;
 
 pub(crate) use self::batch::{Entry, Stamp};
 pub(crate) use self::checkpoint::Epoch;
 use self::halves::Halves;
 use crate::disk::DiskFile;
-use crate::pool::others_first;
 use crate::volume::Volume;
 
 /// The journal of this process. Its file is locked as long as the process lives.
@@ -84,9 +84,9 @@ impl Journal {
     pub(crate) async fn append(&self, volume: &Volume, entries: &[Entry<'_>]) -> Result<()> {
         let batch = self.enqueue(entries).batch.clone();
         if let Some(lead) = poll_fn(|context| self.turn(&batch, context)).await {
-            others_first().await; // so that those who can come along do
+            yield_now().await; // so that those who can come along do
             if lead.flush(volume) > 0 {
-                others_first().await; // so that another thread is called for them, if need be
+                yield_now().await; // so that another thread is called for them, if need be
             }
         }
         match batch.outcome.get() {
@@ -165,7 +165,7 @@ struct Flushed(Arc<Batch>);
 impl Flushed {
     /// How many there are.
     fn end(&self, outcome: Outcome) -> usize {
-        let _ = self.0.outcome.set(outcome); // unless it has ended
+        let _ = self.0.outcome.set(outcome); // by nobody else
         let waiting = mem::take(&mut *self.0.waiting());
         waiting.into_iter().map(Waker::wake).count()
     }
@@ -173,6 +173,8 @@ impl Flushed {
 
 impl Drop for Flushed {
     fn drop(&mut self) {
-        self.end(Err((ErrorKind::Unavailable, "its writer died".to_owned())));
+        if self.0.outcome.get().is_none() {
+            self.end(Err((ErrorKind::Unavailable, "its writer died".to_owned())));
+        }
     }
 }

@@ -29,8 +29,7 @@ impl Volume {
         let numbers: BTreeSet<u64> = keys.into_iter().map(key_lock).collect();
         let mut locks = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let lock = self.locks()?.take(number).await;
-            locks.push(lock.map_err(|error| self.not_locked(error))?);
+            locks.push(self.locks()?.take(number).await?);
         }
         Ok(locks)
     }
@@ -57,7 +56,7 @@ impl Volume {
     ) -> Result<Vec<Lock<'_>>> {
         let mut locks = Vec::new();
         for number in self.dir_locks(dirs) {
-            locks.push(self.share(number).await?);
+            locks.push(self.locks()?.share(number).await?);
         }
         Ok(locks)
     }
@@ -67,17 +66,13 @@ impl Volume {
         &self,
         dirs: impl IntoIterator<Item = &'d PathBuf>,
     ) -> Result<Vec<Lock<'_>>> {
-        let share = |number| {
-            let lock = self.locks()?.share_blocking(number);
-            lock.map_err(|error| self.not_locked(error))
-        };
+        let share = |number| self.locks()?.share_blocking(number);
         self.dir_locks(dirs).into_iter().map(share).collect()
     }
 
     /// The same of one directory, for who puts its names in order.
     pub(crate) fn lock_dir(&self, dir: &Path) -> Result<Lock<'_>> {
-        let lock = self.locks()?.take_shared(self.dir_lock(dir));
-        lock.map_err(|error| self.not_locked(error))
+        self.locks()?.take_shared(self.dir_lock(dir))
     }
 
     fn dir_locks<'d>(&self, dirs: impl IntoIterator<Item = &'d PathBuf>) -> BTreeSet<u64> {
@@ -90,16 +85,6 @@ impl Volume {
         DIRS + fnv1a(inside.as_os_str().as_encoded_bytes()) % SHARDS
     }
 
-    /// Takes a lock for the caller alone, who has a thread to wait on.
-    pub(crate) fn lock_blocking(&self, number: u64) -> Result<Lock<'_>> {
-        self.locks()?.take_blocking(number).map_err(|error| self.not_locked(error))
-    }
-
-    /// Takes a lock together with others.
-    pub(crate) async fn share(&self, number: u64) -> Result<Lock<'_>> {
-        self.locks()?.share(number).await.map_err(|error| self.not_locked(error))
-    }
-
     /// Takes a lock for the caller alone, but does not wait for longer than it takes those who go on:
     /// `None` if somebody still has it after so many attempts.
     pub(crate) fn try_lock(&self, number: u64, attempts: u32) -> Result<Option<Lock<'_>>> {
@@ -107,21 +92,18 @@ impl Volume {
             if attempt > 0 {
                 aside(|| thread::sleep(PAUSE));
             }
-            let lock = self.locks()?.try_take(number).map_err(|error| self.not_locked(error))?;
-            if lock.is_some() {
-                return Ok(lock);
+            if let Some(lock) = self.locks()?.try_take(number)? {
+                return Ok(Some(lock));
             }
         }
         Ok(None)
     }
 
-    fn locks(&self) -> Result<&Sharing> {
-        let refused = || self.not_locked(io::ErrorKind::ReadOnlyFilesystem.into());
+    /// All of them; fails where nothing can be written.
+    pub(crate) fn locks(&self) -> Result<&Sharing> {
+        let read_only = io::ErrorKind::ReadOnlyFilesystem;
+        let refused = || failed("lock", self.layout.locks(), read_only.into());
         self.locks.as_ref().ok_or_else(refused)
-    }
-
-    pub(crate) fn not_locked(&self, error: io::Error) -> Error {
-        failed("lock", self.layout.locks(), error)
     }
 }
 

@@ -14,11 +14,8 @@ mod tests;
 mod threads;
 
 use std::any::Any;
-use std::future::poll_fn;
-use std::mem;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::FutureExt;
 use futures::channel::oneshot;
@@ -64,17 +61,4 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-/// Lets all others go first that can go on now.
-pub(crate) async fn others_first() {
-    let mut were_let = false;
-    poll_fn(|context| {
-        if mem::replace(&mut were_let, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -35,6 +35,8 @@ impl FsRecords {
         Self { volume, pool: Arc::new(Pool::new()) }
     }
 
+    /// Runs a change as an operation of its own, also within another one: it is not left half made when
+    /// that is given up.
     async fn run_own<T: Send + 'static>(
         &self,
         change: impl Future<Output = Result<T>> + Send + 'static,

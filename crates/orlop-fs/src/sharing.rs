@@ -10,18 +10,24 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use crate::disk::{DiskLocks, LockMode};
+use orlop_backend::Result;
+
+use crate::disk::{Disk, DiskLocks, LockMode};
 use crate::pool::aside;
+use crate::volume::failed;
 
 /// Locks with numbers.
 #[derive(Debug)]
 pub(crate) struct Sharing {
     disk: Box<dyn DiskLocks>,
+    /// Where they are, for errors.
+    dir: PathBuf,
     stripes: [Mutex<HashMap<u64, Held>>; STRIPES],
 }
 
@@ -47,37 +53,38 @@ pub(crate) struct Lock<'s> {
 }
 
 impl Sharing {
-    pub(crate) fn new(disk: Box<dyn DiskLocks>) -> Self {
-        Self { disk, stripes: std::array::from_fn(|_| Mutex::default()) }
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+        let stripes = std::array::from_fn(|_| Mutex::default());
+        Ok(Self { disk: disk.open_locks(dir)?, dir: dir.to_owned(), stripes })
     }
 
     /// Takes a lock for the caller alone, who runs on the pool: another process is waited for aside.
-    pub(crate) async fn take(&self, number: u64) -> io::Result<Lock<'_>> {
+    pub(crate) async fn take(&self, number: u64) -> Result<Lock<'_>> {
         self.wait(number, Held::claim).await;
         self.claimed(number)
     }
 
     /// The same for who has a thread to wait on.
-    pub(crate) fn take_blocking(&self, number: u64) -> io::Result<Lock<'_>> {
+    pub(crate) fn take_blocking(&self, number: u64) -> Result<Lock<'_>> {
         self.wait_blocking(number, Held::claim);
         self.claimed(number)
     }
 
     /// Takes a lock together with others, likewise.
-    pub(crate) async fn share(&self, number: u64) -> io::Result<Lock<'_>> {
+    pub(crate) async fn share(&self, number: u64) -> Result<Lock<'_>> {
         let joined = self.wait(number, Held::join).await;
         self.joined(number, joined)
     }
 
     /// The same for who has a thread to wait on.
-    pub(crate) fn share_blocking(&self, number: u64) -> io::Result<Lock<'_>> {
+    pub(crate) fn share_blocking(&self, number: u64) -> Result<Lock<'_>> {
         let joined = self.wait_blocking(number, Held::join);
         self.joined(number, joined)
     }
 
     /// Takes a lock for the caller alone that others share all the time: they wait for him. As long as
     /// another process has it, those of this one do not wait.
-    pub(crate) fn take_shared(&self, number: u64) -> io::Result<Lock<'_>> {
+    pub(crate) fn take_shared(&self, number: u64) -> Result<Lock<'_>> {
         loop {
             self.change(number, |held| held.wanted += 1);
             self.wait_blocking(number, Held::claim);
@@ -91,7 +98,7 @@ impl Sharing {
     }
 
     /// Takes a lock for the caller alone, unless somebody has it.
-    pub(crate) fn try_take(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
+    pub(crate) fn try_take(&self, number: u64) -> Result<Option<Lock<'_>>> {
         match self.attempt(number, Held::claim, None) {
             Some(()) => self.try_claimed(number),
             None => Ok(None),
@@ -132,23 +139,24 @@ impl Sharing {
     }
 
     /// After no thread has it but this one: takes it from other processes.
-    fn claimed(&self, number: u64) -> io::Result<Lock<'_>> {
+    fn claimed(&self, number: u64) -> Result<Lock<'_>> {
         let taken = self.take_from_disk(number, LockMode::Exclusive);
         taken.inspect_err(|_| self.leave(number))?;
         Ok(self.lock(number, LockMode::Exclusive))
     }
 
     /// The same, unless one of them has it.
-    fn try_claimed(&self, number: u64) -> io::Result<Option<Lock<'_>>> {
+    fn try_claimed(&self, number: u64) -> Result<Option<Lock<'_>>> {
         let tried = self.disk.try_lock(number, LockMode::Exclusive);
         if !matches!(tried, Ok(true)) {
             self.leave(number);
         }
-        Ok(tried?.then(|| self.lock(number, LockMode::Exclusive)))
+        let is_taken = tried.map_err(|error| failed("lock", &self.dir, error))?;
+        Ok(is_taken.then(|| self.lock(number, LockMode::Exclusive)))
     }
 
     /// The first takes it from other processes.
-    fn joined(&self, number: u64, joined: Joined) -> io::Result<Lock<'_>> {
+    fn joined(&self, number: u64, joined: Joined) -> Result<Lock<'_>> {
         if joined == Joined::First {
             let taken = self.take_from_disk(number, LockMode::Shared);
             self.change(number, |held| {
@@ -164,11 +172,12 @@ impl Sharing {
         Lock { sharing: self, number, mode }
     }
 
-    fn take_from_disk(&self, number: u64, mode: LockMode) -> io::Result<()> {
-        if self.disk.try_lock(number, mode)? {
-            return Ok(());
-        }
-        aside(|| self.disk.lock(number, mode))
+    fn take_from_disk(&self, number: u64, mode: LockMode) -> Result<()> {
+        let taken = match self.disk.try_lock(number, mode) {
+            Ok(false) => aside(|| self.disk.lock(number, mode)),
+            tried => tried.map(drop),
+        };
+        taken.map_err(|error| failed("lock", &self.dir, error))
     }
 
     fn give_to_disk(&self, number: u64) {

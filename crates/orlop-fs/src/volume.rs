@@ -81,9 +81,10 @@ impl Volume {
         volume.sync_dir(volume.layout.root())?;
         volume.durable_dirs.remember(dirs);
         volume.sweep_tmp()?;
-        volume.locks = match volume.disk.open_locks(volume.layout.locks()) {
+        let dir = volume.layout.locks();
+        volume.locks = match Sharing::open(&*volume.disk, dir) {
             Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => None,
-            locks => Some(Sharing::new(locks.map_err(|error| volume.not_locked(error))?)),
+            locks => Some(locks.map_err(|error| failed("lock", dir, error))?),
         };
         volume.journal = match Journal::open(&volume) {
             Err(error) if is_read_only(&error) => None,

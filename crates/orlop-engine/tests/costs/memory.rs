@@ -46,9 +46,9 @@ async fn a_large_blob_passes_through_memory_that_is_used_again() {
         let directory = tempfile::tempdir().unwrap();
         let repository = open(&directory, durable).await;
         let (short, long) = (noise(1, 16 * MIB), noise(2, 80 * MIB));
-        // Batches are not allocated, but mapped. One is gathered, one is hashed, and one
-        // waits for that or has just been; and they grow from 1 MiB to 2 and to 4. How many of a size there are at
-        // once is up to the threads.
+        // Batches are not allocated, but mapped. One is gathered, one is hashed, and one waits for
+        // that or has just been; and they grow from 1 MiB to 2 and to 4. How many of a size there
+        // are at once is up to the threads.
         for (blob, batches) in [(&short, 1 + 2), (&long, 1 + 2 + 4)] {
             let mib = blob.len() / MIB;
             let _ = std::fs::write("/proc/self/clear_refs", "5"); // the most it had is what it has

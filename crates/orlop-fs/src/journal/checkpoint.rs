@@ -31,7 +31,7 @@ impl Journal {
     pub(crate) async fn enter<'v>(&self, volume: &'v Volume) -> Result<Epoch<'v>> {
         loop {
             let number = self.epoch(volume)?;
-            let lock = volume.share(epoch_lock(number)).await?;
+            let lock = volume.locks()?.share(epoch_lock(number)).await?;
             // It may have ended before it was locked.
             if self.epoch(volume)? == number {
                 return Ok(Epoch { number, _lock: lock });

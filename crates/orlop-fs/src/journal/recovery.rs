@@ -32,7 +32,7 @@ impl Journal {
         // Nobody waits for who is stopped while he opens the store, unless he is recovering it.
         let mut recovering = None;
         if found.living.is_empty() {
-            recovering = Some(volume.lock_blocking(RECOVERY)?);
+            recovering = Some(volume.locks()?.take_blocking(RECOVERY)?);
             found = look(volume)?;
         }
         let Journals { dead, living } = found;
@@ -50,7 +50,7 @@ impl Journal {
         // From here on others see that this process is alive. Who has not seen it, and makes again
         // what those said who have died since, must be done before this one changes anything.
         if recovering.take().is_none() {
-            drop(volume.lock_blocking(RECOVERY)?);
+            drop(volume.locks()?.take_blocking(RECOVERY)?);
         }
         Ok(Self::new(halves, epoch, open_numbers(volume)?))
     }
@@ -91,7 +91,7 @@ pub(super) fn look(volume: &Volume) -> Result<Journals> {
 /// have done their duty.
 fn recover(volume: &Volume, dead: &[String], epoch: &dyn DiskFile) -> Result<bool> {
     // Somebody may be ending an epoch who opened the store when one was alive who has died since.
-    let _checkpoint = volume.lock_blocking(CHECKPOINT)?;
+    let _checkpoint = volume.locks()?.take_blocking(CHECKPOINT)?;
     let over = read_over(volume)?;
     let (last, newest) = last_words(volume, dead, over)?;
     for (key, (_, content)) in &last {

@@ -3,7 +3,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn those_that_wait_leave_their_threads_to_others() {
             pool.run(operation).await
         });
     }
-    tokio::task::yield_now().await;
+    yield_now().await;
     for wake in wakers {
         wake.send(1).unwrap();
     }
@@ -71,7 +71,7 @@ async fn others_go_first() {
     let operation = async move {
         futures::join!(
             async {
-                others_first().await;
+                yield_now().await;
                 last.await;
             },
             async {

@@ -1,17 +1,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::disk::{Disk, OsDisk};
-use crate::pool::{Pool, others_first};
+use crate::disk::OsDisk;
+use crate::pool::Pool;
 
 /// The same locks, as two processes have them.
 fn processes() -> (tempfile::TempDir, [Arc<Sharing>; 2]) {
     let dir = tempfile::tempdir().unwrap();
-    let open = || Arc::new(Sharing::new(OsDisk.open_locks(dir.path()).unwrap()));
+    let open = || Arc::new(Sharing::open(&OsDisk, dir.path()).unwrap());
     let processes = [open(), open()];
     (dir, processes)
 }
@@ -49,7 +49,7 @@ async fn one_at_a_time_has_it_for_himself() {
             for _ in 0..TIMES {
                 let lock = process.take(5).await.unwrap();
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-                others_first().await;
+                yield_now().await;
                 assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1);
                 times.fetch_add(1, Ordering::SeqCst);
                 drop(lock);
